@@ -1,0 +1,2 @@
+//! The parts by themselves: encode, decode, frame.
+fn main() {}

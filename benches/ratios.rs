@@ -1,0 +1,2 @@
+//! fifowire beside its peers, in one run.
+fn main() {}

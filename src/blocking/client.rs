@@ -1,0 +1,352 @@
+//! The calling side of a pair.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::options::{Common, Observer, TIMEOUT, Term, Waiting};
+use super::turn::{HeldEnds, Session, Turn};
+use crate::codec::{Codec, Json};
+use crate::core::calls::CallId;
+use crate::core::client::Caller;
+use crate::core::event::Event;
+use crate::core::link::Link;
+use crate::core::step::{Step, Wait};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::node::{Pair, ReadOpener, Trust, WriteOpener};
+use crate::stats::LinkStats;
+use crate::sys;
+
+/// Calls a [`Server`](super::Server) over a [`Pair`]: requests of type `Req`, replies of type
+/// `Rep`.
+///
+/// A client can be shared by threads; each reply finds its call, and the timeout of one harms no
+/// other. No thread runs behind it: a thread that waits moves the bytes of all. One client at a
+/// time holds a pair, by advisory locks on both FIFOs.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// use fifowire::{Client, ErrorKind, Pair};
+/// use std::time::Duration;
+///
+/// let pair = Pair::create(directory.path(), "agent")?;
+/// let client = Client::<String, u64>::open(&pair)?;
+/// // Nobody serves this pair, and the call says so at its deadline.
+/// let error = client
+///     .request(&"count".to_owned())
+///     .timeout(Duration::from_millis(20))
+///     .call()
+///     .unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NoReader);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Client<Req, Rep, C = Json> {
+    turn: Turn<Caller<ReadOpener, WriteOpener>>,
+    codec: C,
+    timeout: Duration,
+    max_message: usize,
+    types: PhantomData<fn(&Req) -> Rep>,
+}
+
+impl<Req, Rep> Client<Req, Rep> {
+    /// Opens the client's side of a pair; see [`ClientOptions::open`].
+    ///
+    /// # Errors
+    /// As [`ClientOptions::open`].
+    pub fn open(pair: &Pair) -> Result<Self>
+    where
+        Json: Codec<Req> + Codec<Rep>,
+    {
+        Self::options().open(pair)
+    }
+
+    /// Options, among them the codec.
+    pub fn options() -> ClientOptions<Req, Rep> {
+        ClientOptions {
+            common: Common::default(),
+            timeout: TIMEOUT,
+            max_in_flight: MAX_IN_FLIGHT,
+            codec: Json,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
+    /// Sends a request and waits for its reply: one deadline over everything, 30 s unless told
+    /// otherwise ([`ClientOptions::timeout`]).
+    ///
+    /// # Errors
+    /// What became of the request is in [`Error::fate`].
+    /// Not sent: [`ErrorKind::NoReader`] (no server), [`ErrorKind::Busy`] (another client),
+    /// [`ErrorKind::WriteStalled`] (the server does not read), [`ErrorKind::Overloaded`],
+    /// [`ErrorKind::TooLarge`], [`ErrorKind::Codec`] in [`Phase::Encode`].
+    /// Maybe delivered: [`ErrorKind::TimedOut`] (no reply in time), [`ErrorKind::NoWriter`] (and
+    /// the server never opened the reply FIFO), [`ErrorKind::PeerClosed`] (the server died).
+    /// Delivered: [`ErrorKind::Remote`] (the handler failed or panicked), [`ErrorKind::Codec`].
+    pub fn call(&self, request: &Req) -> Result<Rep> {
+        self.request(request).call()
+    }
+
+    /// A call with a timeout or a deadline of its own.
+    pub fn request<'a>(&'a self, request: &'a Req) -> Request<'a, Req, Rep, C> {
+        Request { client: self, request, limit: Limit::Timeout(self.timeout) }
+    }
+
+    /// Asks the server for a sign of life: a round trip, because a path that exists proves nothing.
+    /// Answers how long it took.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub fn ping(&self, timeout: Duration) -> Result<Duration> {
+        let term = Term::timeout(timeout);
+        let id = self.turn.with(|caller| caller.ping());
+        let pong = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
+        self.turn.with(|caller| caller.link_mut().recycle(pong.body));
+        Ok(term.began.elapsed())
+    }
+
+    /// Calls that have not returned to their callers.
+    pub fn in_flight(&self) -> usize {
+        self.turn.with(|caller| caller.in_flight())
+    }
+
+    /// What this client has seen so far.
+    pub fn stats(&self) -> LinkStats {
+        self.turn.with(|caller| caller.link().stats)
+    }
+
+    fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
+        let mut body = self.turn.with(|caller| caller.request_body());
+        self.encode(request, &mut body).map_err(|error| self.sign(error, term))?;
+        let left = term.deadline.remaining(term.began);
+        let id = self.turn.with(|caller| caller.call(body, left, sys::monotonic_ns()));
+        let reply = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
+        self.decode(reply).map_err(|error| self.sign(error, term))
+    }
+
+    fn wait(&self, id: CallId, term: Term) -> Result<Event> {
+        // Whatever ends the wait, a panic in a codec or an observer included, the call is over.
+        let _over = Over { turn: &self.turn, id };
+        self.turn.wait(id, term, Phase::Reply, |caller, now| caller.outcome(id, now, term.deadline))
+    }
+
+    fn encode(&self, request: &Req, body: &mut Vec<u8>) -> Result<()> {
+        let before = body.len();
+        self.codec.encode(request, body).map_err(|error| {
+            Error::new(ErrorKind::Codec, Phase::Encode)
+                .with_fate(Fate::NotSent)
+                .caused_by(error.into_source())
+        })?;
+        let len = body.len() - before;
+        if len > self.max_message {
+            return Err(Error::new(ErrorKind::TooLarge, Phase::Encode)
+                .with_fate(Fate::NotSent)
+                .detailed(format!("{len} bytes, the limit is {}", self.max_message)));
+        }
+        Ok(())
+    }
+
+    fn decode(&self, mut reply: Event) -> Result<Rep> {
+        let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
+        self.turn.with(|caller| caller.link_mut().recycle(reply.body));
+        value.map_err(|error| {
+            Error::new(ErrorKind::Codec, Phase::Decode)
+                .with_fate(Fate::Delivered)
+                .caused_by(error.into_source())
+        })
+    }
+
+    fn sign(&self, error: Error, term: Term) -> Error {
+        self.turn.with(|caller| term.sign(error, caller.path()))
+    }
+}
+
+impl<Req, Rep, C> fmt::Debug for Client<Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// Takes a call out of the client's tables when the caller is done with it.
+struct Over<'a> {
+    turn: &'a Turn<Caller<ReadOpener, WriteOpener>>,
+    id: CallId,
+}
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.turn.with(|caller| caller.give_up(self.id));
+    }
+}
+
+/// One call that is about to be made.
+#[derive(Debug)]
+pub struct Request<'a, Req, Rep, C = Json> {
+    client: &'a Client<Req, Rep, C>,
+    request: &'a Req,
+    limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    Timeout(Duration),
+    Deadline(Deadline),
+}
+
+impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Request<'_, Req, Rep, C> {
+    /// The whole time the call may take; it starts with [`call`](Self::call).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limit = Limit::Timeout(timeout);
+        self
+    }
+
+    /// The instant by which the call must have ended.
+    pub fn deadline(mut self, deadline: impl Into<Deadline>) -> Self {
+        self.limit = Limit::Deadline(deadline.into());
+        self
+    }
+
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn call(self) -> Result<Rep> {
+        let term = match self.limit {
+            Limit::Timeout(timeout) => Term::timeout(timeout),
+            Limit::Deadline(deadline) => Term::until(deadline),
+        };
+        self.client.call_within(self.request, term)
+    }
+}
+
+/// How a [`Client`] is opened.
+#[derive(Clone, Debug)]
+pub struct ClientOptions<Req, Rep, C = Json> {
+    common: Common,
+    timeout: Duration,
+    max_in_flight: usize,
+    codec: C,
+    types: PhantomData<fn(&Req) -> Rep>,
+}
+
+/// Calls in flight, unless told otherwise: far more than threads make sense, and a bound on what a
+/// stuck server can pile up.
+const MAX_IN_FLIGHT: usize = 1024;
+
+impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
+    /// How values become bytes; the server's must be the same. Default: [`Json`].
+    pub fn codec<Other>(self, codec: Other) -> ClientOptions<Req, Rep, Other> {
+        let Self { common, timeout, max_in_flight, types, .. } = self;
+        ClientOptions { common, timeout, max_in_flight, codec, types }
+    }
+
+    /// The time one call may take in all. Default: 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long [`open`](Self::open) waits for the pair to exist and for another client to give it
+    /// up. Default: 30 s.
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.common.open_timeout = timeout;
+        self
+    }
+
+    /// How long no byte of a request may move while the server does not read; then calls that are
+    /// not written yet fail before their deadlines. Default: 10 s.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.common.stall = timeout;
+        self
+    }
+
+    /// The largest request and reply, in bytes as encoded. Default: 16 MiB.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.common.max_message = bytes;
+        self
+    }
+
+    /// The most calls in flight; one more is refused at once with [`ErrorKind::Overloaded`].
+    /// Default: 1024.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.max_in_flight = calls;
+        self
+    }
+
+    /// Which FIFOs are opened. Default: [`Trust::default`].
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.common.trust = trust;
+        self
+    }
+
+    /// Asks the kernel for this capacity of both FIFOs, in bytes. Default: as it is.
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.common.capacity = Some(bytes);
+        self
+    }
+
+    /// How long a call looks again for its reply before it sleeps; it does so only while that has
+    /// paid lately. Zero turns it off. Default: 50 us.
+    pub fn spin(mut self, limit: Duration) -> Self {
+        self.common.spin = limit;
+        self
+    }
+
+    /// Is told of calls that wait longer than a second, at most once a second each.
+    pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
+        self.common.observer = Observer::new(told);
+        self
+    }
+
+    /// Opens the reply FIFO, so that a server can answer. The request FIFO is opened by the first
+    /// call, under that call's deadline: a server need not be there yet.
+    ///
+    /// # Errors
+    /// By the open timeout: [`ErrorKind::NotFound`], or [`ErrorKind::Busy`] where another client
+    /// holds the pair. At once: [`ErrorKind::NotAFifo`], [`ErrorKind::Untrusted`],
+    /// [`ErrorKind::Permission`].
+    pub fn open(self, pair: &Pair) -> Result<Client<Req, Rep, C>>
+    where
+        C: Codec<Req> + Codec<Rep>,
+    {
+        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
+        let incoming = ReadOpener::new(pair.output(), trust, capacity);
+        let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
+        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
+        let client = Client {
+            turn: Turn::new(Caller::new(link, self.max_in_flight, stall), &self.common),
+            codec: self.codec,
+            timeout: self.timeout,
+            max_message,
+            types: PhantomData,
+        };
+        client.turn.open(Term::timeout(open_timeout))?;
+        Ok(client)
+    }
+}
+
+impl Session for Caller<ReadOpener, WriteOpener> {
+    fn path(&self) -> &Path {
+        self.link().outgoing().path()
+    }
+
+    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        let path = self.link().incoming().path().to_path_buf();
+        self.link_mut().step_open(now, deadline).map_err(|error| error.at(&path))
+    }
+
+    fn step(&mut self, now: Instant) -> Result<Wait> {
+        Caller::step(self, now)
+    }
+
+    fn wakeups(&mut self) -> &mut Vec<u64> {
+        Caller::wakeups(self)
+    }
+
+    fn ends(&self) -> HeldEnds {
+        HeldEnds::of(self.link())
+    }
+}

@@ -1,0 +1,137 @@
+//! The moment before sleeping: looking again a few times, where that has paid lately.
+//!
+//! Waking an idle core takes 20 us and more, ten times what a reply takes; a waiter that is still
+//! awake when it comes saves both sides that. On one core the peer can only run while this thread
+//! does not, so there it hands the core over instead. Either is bounded, and given up where the
+//! last waits have shown that the peer is not that quick.
+
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// How long a waiter looks again before it sleeps, unless told otherwise: about two wake-ups of an
+/// idle core.
+pub(crate) const SPIN: Duration = Duration::from_micros(50);
+
+/// On one core, how often the core is handed over before sleeping: once for the peer to take what
+/// was written, once more for another thread that stood before it.
+const HAND_OVERS: u32 = 2;
+
+/// After as many waits in a row that spinning did not shorten, only one wait in 256 still spins.
+const MOST_MISSES: u32 = 8;
+
+/// What the last waits of one endpoint have taught.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    limit: Duration,
+    one_core: bool,
+    misses: u32,
+    /// Waits to come that go to sleep at once.
+    skip: u32,
+}
+
+/// One wait.
+#[derive(Debug)]
+pub(crate) struct Spell {
+    began: Instant,
+    looks: u32,
+    awake: bool,
+}
+
+impl Pause {
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, one_core: sys::one_core(), misses: 0, skip: 0 }
+    }
+
+    /// A wait begins.
+    pub(crate) fn begin(&mut self, now: Instant) -> Spell {
+        let awake = self.skip == 0 && !self.limit.is_zero();
+        self.skip = self.skip.saturating_sub(1);
+        Spell { began: now, looks: 0, awake }
+    }
+
+    /// Whether to look again rather than sleep; where so, some time has been let pass.
+    pub(crate) fn look_again(&mut self, spell: &mut Spell, now: Instant) -> bool {
+        if !spell.awake {
+            return false;
+        }
+        spell.looks += 1;
+        let spent = now.saturating_duration_since(spell.began) >= self.limit;
+        if spent || (self.one_core && spell.looks > HAND_OVERS) {
+            spell.awake = false;
+            self.misses = (self.misses + 1).min(MOST_MISSES);
+            self.skip = (1 << self.misses) - 1;
+            return false;
+        }
+        if self.one_core {
+            std::thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+        true
+    }
+
+    /// The wait has ended with what it waited for.
+    pub(crate) fn end(&mut self, spell: &Spell, now: Instant) {
+        let quick = now.saturating_duration_since(spell.began) < self.limit;
+        if quick {
+            self.misses = 0;
+            self.skip = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(one_core: bool) -> Pause {
+        Pause { limit: SPIN, one_core, misses: 0, skip: 0 }
+    }
+
+    /// Waits whose event never comes within the limit; answers how many of them spun.
+    fn fruitless(pause: &mut Pause, waits: u32) -> u32 {
+        let mut spun = 0;
+        for _ in 0..waits {
+            let now = Instant::now();
+            let mut spell = pause.begin(now);
+            spun += u32::from(spell.awake);
+            while pause.look_again(&mut spell, now + SPIN) {}
+            pause.end(&spell, now + SPIN * 100);
+        }
+        spun
+    }
+
+    #[test]
+    fn where_it_never_pays_hardly_any_wait_spins() {
+        let mut pause = pause(false);
+        assert!(fruitless(&mut pause, 1024) <= 12);
+    }
+
+    #[test]
+    fn one_quick_wait_brings_it_back() {
+        let mut pause = pause(false);
+        fruitless(&mut pause, 100);
+        let now = Instant::now();
+        let spell = pause.begin(now);
+        pause.end(&spell, now + SPIN / 2);
+        assert!(pause.begin(now).awake);
+    }
+
+    #[test]
+    fn on_one_core_the_core_is_handed_over_and_never_spun_on() {
+        let mut pause = pause(true);
+        let now = Instant::now();
+        let mut spell = pause.begin(now);
+        let looks = (0..100).take_while(|_| pause.look_again(&mut spell, now)).count();
+        assert_eq!(looks, HAND_OVERS as usize);
+    }
+
+    #[test]
+    fn a_limit_of_zero_turns_it_off() {
+        let mut pause = Pause { limit: Duration::ZERO, ..pause(false) };
+        let now = Instant::now();
+        let mut spell = pause.begin(now);
+        assert!(!pause.look_again(&mut spell, now));
+    }
+}

@@ -1,0 +1,267 @@
+//! The reading end of a FIFO, one way.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::drive::{Endpoint, Waiter, drive};
+use super::options::{Common, Observer, Term, Waiting};
+use crate::codec::{Codec, Json};
+use crate::core::recv::{EndOfWriters, Incoming, Message};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::framing::{Framing, Native};
+use crate::node::{ReadOpener, Trust};
+use crate::stats::ReceiverStats;
+
+/// Receives values of `T` from a FIFO.
+///
+/// It holds the reading end alone, by an advisory lock, so that no second receiver steals bytes.
+/// The end of one writer is not the end of the stream: unless told otherwise
+/// ([`ReceiverOptions::end_of_writers`]), a receiver waits for the next.
+pub struct Receiver<T, C = Json, F = Native> {
+    incoming: Incoming<ReadOpener, F>,
+    codec: C,
+    timeout: Option<Duration>,
+    waiter: Waiter,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T> Receiver<T> {
+    /// Opens the FIFO at `path` for reading; a writer need not be there yet.
+    ///
+    /// # Errors
+    /// As [`ReceiverOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self>
+    where
+        Json: Codec<T>,
+    {
+        Self::options().open(path)
+    }
+
+    /// Options, among them the codec and the framing.
+    pub fn options() -> ReceiverOptions<T> {
+        ReceiverOptions {
+            common: Common::default(),
+            timeout: None,
+            on_end: EndOfWriters::default(),
+            codec: Json,
+            framing: Native::default(),
+            values: PhantomData,
+        }
+    }
+}
+
+impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
+    /// Receives the next value; waits for it without end unless
+    /// [`timeout`](ReceiverOptions::timeout) was set.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoWriter`] or [`ErrorKind::TimedOut`]: nothing came by the deadline.
+    /// [`ErrorKind::PeerClosed`]: the last writer has left, and that is the end.
+    /// [`ErrorKind::Codec`], [`ErrorKind::TooLarge`], [`ErrorKind::Torn`]: one message, or
+    /// something that is none, was refused; the next call goes on behind it.
+    pub fn recv(&mut self) -> Result<T> {
+        self.recv_within(self.term())
+    }
+
+    /// As [`recv`](Self::recv), with a timeout of its own.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T> {
+        self.recv_within(Term::timeout(timeout))
+    }
+
+    /// As [`recv`](Self::recv), by a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_deadline(&mut self, deadline: impl Into<Deadline>) -> Result<T> {
+        self.recv_within(Term::until(deadline.into()))
+    }
+
+    /// Receives a value that is there already, without waiting; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv), but nothing about time.
+    pub fn try_recv(&mut self) -> Result<Option<T>> {
+        match self.recv_within(Term::until(Instant::now().into())) {
+            Err(error) if is_silence(&error) => Ok(None),
+            received => received.map(Some),
+        }
+    }
+
+    /// The values to come, until the last writer leaves (where that is the end). An error does not
+    /// end the iterator: the next value is read behind it.
+    pub fn messages(&mut self) -> Messages<'_, T, C, F> {
+        Messages { receiver: self }
+    }
+
+    /// How many bytes the FIFO holds, where the platform says.
+    pub fn capacity(&self) -> Option<usize> {
+        self.incoming.end().and_then(|end| end.capacity())
+    }
+
+    /// What this receiver has seen so far.
+    pub fn stats(&self) -> ReceiverStats {
+        self.incoming.stats()
+    }
+
+    fn term(&self) -> Term {
+        match self.timeout {
+            Some(timeout) => Term::timeout(timeout),
+            None => Term::until(Deadline::NEVER),
+        }
+    }
+
+    fn recv_within(&mut self, term: Term) -> Result<T> {
+        let found =
+            drive(&mut self.waiter, &mut self.incoming, term, Phase::Read, |incoming, now| {
+                incoming.step(now, term.deadline)
+            })?;
+        let value = match self.incoming.message(found) {
+            Message::Borrowed(bytes) => self.codec.decode(bytes),
+            Message::Owned(bytes) => self.codec.decode_owned(bytes),
+        };
+        value.map_err(|error| {
+            let error = Error::new(ErrorKind::Codec, Phase::Decode).caused_by(error.into_source());
+            term.sign(error, self.incoming.path())
+        })
+    }
+}
+
+/// Whether an error only says that nothing has come yet.
+fn is_silence(error: &Error) -> bool {
+    error.phase() == Phase::Read
+        && matches!(error.kind(), ErrorKind::NoWriter | ErrorKind::TimedOut | ErrorKind::NotFound)
+}
+
+impl<T, C, F> fmt::Debug for Receiver<T, C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
+}
+
+/// The values that come to a [`Receiver`].
+#[derive(Debug)]
+pub struct Messages<'a, T, C, F> {
+    receiver: &'a mut Receiver<T, C, F>,
+}
+
+impl<T, C: Codec<T>, F: Framing> Iterator for Messages<'_, T, C, F> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.receiver.recv() {
+            Err(error) if error.kind() == ErrorKind::PeerClosed => None,
+            received => Some(received),
+        }
+    }
+}
+
+/// How a [`Receiver`] is opened.
+#[derive(Clone, Debug)]
+pub struct ReceiverOptions<T, C = Json, F = Native> {
+    common: Common,
+    timeout: Option<Duration>,
+    on_end: EndOfWriters,
+    codec: C,
+    framing: F,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T, C, F> ReceiverOptions<T, C, F> {
+    /// How bytes become values. Default: [`Json`].
+    pub fn codec<Other>(self, codec: Other) -> ReceiverOptions<T, Other, F> {
+        let Self { common, timeout, on_end, framing, values, .. } = self;
+        ReceiverOptions { common, timeout, on_end, codec, framing, values }
+    }
+
+    /// Where a message ends. Default: [`Native`].
+    pub fn framing<Other>(self, framing: Other) -> ReceiverOptions<T, C, Other> {
+        let Self { common, timeout, on_end, codec, values, .. } = self;
+        ReceiverOptions { common, timeout, on_end, codec, framing, values }
+    }
+
+    /// How long [`open`](Self::open) waits for the FIFO to exist and for another receiver to give
+    /// it up. Default: 30 s.
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.common.open_timeout = timeout;
+        self
+    }
+
+    /// How long [`recv`](Receiver::recv) waits for a value. Default: without end, because that a
+    /// value comes is what it waits for.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// What happens once the last writer has left. Default: [`EndOfWriters::Wait`].
+    pub fn end_of_writers(mut self, on_end: EndOfWriters) -> Self {
+        self.on_end = on_end;
+        self
+    }
+
+    /// The largest message, in bytes before decoding; larger ones are refused before memory is
+    /// taken for them. A receiver takes at most this and 64 KiB, whatever it is sent. Default:
+    /// 16 MiB.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.common.max_message = bytes;
+        self
+    }
+
+    /// Which FIFOs are opened. Default: [`Trust::default`].
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.common.trust = trust;
+        self
+    }
+
+    /// Asks the kernel for this capacity, in bytes, when the FIFO is opened. It may grant less or
+    /// nothing. Default: as it is, usually 64 KiB.
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.common.capacity = Some(bytes);
+        self
+    }
+
+    /// How long a wait looks again before it sleeps; it does so only while that has paid lately.
+    /// Zero turns it off. Default: 50 us.
+    pub fn spin(mut self, limit: Duration) -> Self {
+        self.common.spin = limit;
+        self
+    }
+
+    /// Is told of waits that last longer than a second, at most once a second.
+    pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
+        self.common.observer = Observer::new(told);
+        self
+    }
+
+    /// Opens the FIFO at `path` for reading; a writer need not be there yet.
+    ///
+    /// # Errors
+    /// By the open timeout: [`ErrorKind::NotFound`], [`ErrorKind::Busy`]. At once:
+    /// [`ErrorKind::NotAFifo`], [`ErrorKind::Untrusted`], [`ErrorKind::Permission`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Receiver<T, C, F>>
+    where
+        C: Codec<T>,
+        F: Framing,
+    {
+        let Common { trust, capacity, max_message, .. } = self.common;
+        let opener = ReadOpener::new(path.as_ref(), trust, capacity);
+        let mut receiver = Receiver {
+            incoming: Incoming::new(opener, self.framing, max_message, self.on_end),
+            codec: self.codec,
+            timeout: self.timeout,
+            waiter: Waiter::new(&self.common),
+            values: PhantomData,
+        };
+        let term = Term::timeout(self.common.open_timeout);
+        drive(&mut receiver.waiter, &mut receiver.incoming, term, Phase::Open, |incoming, now| {
+            incoming.step_open(now, term.deadline)
+        })?;
+        Ok(receiver)
+    }
+}

@@ -1,0 +1,295 @@
+//! The writing end of a FIFO, one way.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use super::drive::{Endpoint, Waiter, drive};
+use super::options::{Common, Observer, TIMEOUT, Term, Waiting};
+use crate::codec::{Codec, Json};
+use crate::core::send::Outgoing;
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::framing::{Framing, Native, Room};
+use crate::node::{Trust, WriteOpener};
+use crate::stats::SenderStats;
+use crate::sys;
+
+/// Sends values of `T` into a FIFO.
+///
+/// The value owns the writing end: no other thread can write into the middle of a message, because
+/// sending takes `&mut self`. By default other *processes* may write to the same FIFO; what each
+/// writes stays whole (see [`SenderOptions::exclusive`]).
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("events.fifo");
+/// use fifowire::{Fifo, Receiver, Sender};
+/// use std::time::Duration;
+///
+/// let fifo = Fifo::create(&path)?;
+/// let mut receiver = Receiver::<String>::open(fifo.path())?;
+/// let mut sender = Sender::<String>::options()
+///     .open_timeout(Duration::from_secs(5))
+///     .open(fifo.path())?;
+/// sender.send(&"ready".to_owned())?;
+/// assert_eq!(receiver.recv()?, "ready");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Sender<T, C = Json, F = Native> {
+    outgoing: Outgoing<WriteOpener, F>,
+    codec: C,
+    /// The message at hand, encoded.
+    message: Vec<u8>,
+    max_message: usize,
+    timeout: Duration,
+    waiter: Waiter,
+    values: PhantomData<fn(&T)>,
+}
+
+impl<T> Sender<T> {
+    /// Opens the FIFO at `path` for writing as soon as somebody reads it; see
+    /// [`SenderOptions::open`].
+    ///
+    /// # Errors
+    /// As [`SenderOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self>
+    where
+        Json: Codec<T>,
+    {
+        Self::options().open(path)
+    }
+
+    /// Options, among them the codec and the framing.
+    pub fn options() -> SenderOptions<T> {
+        SenderOptions {
+            common: Common::default(),
+            timeout: TIMEOUT,
+            exclusive: false,
+            codec: Json,
+            framing: Native::default(),
+            values: PhantomData,
+        }
+    }
+}
+
+impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
+    /// Sends one value: `Ok` means that the FIFO has accepted every byte of it.
+    ///
+    /// Where the reader has left since the last value, this waits for the next reader first; what
+    /// the last reader had not read is gone with it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoReader`], [`ErrorKind::NotFound`]: nobody came in time; not sent.
+    /// [`ErrorKind::WriteStalled`], [`ErrorKind::PeerClosed`], [`ErrorKind::Replaced`]: not sent,
+    /// or cut midway, as [`Error::fate`] and [`Error::progress`] say; the next call opens the FIFO
+    /// anew. [`ErrorKind::Codec`], [`ErrorKind::TooLarge`], [`ErrorKind::WouldTear`]: refused
+    /// before the first byte.
+    pub fn send(&mut self, value: &T) -> Result<()> {
+        self.send_within(value, Term::timeout(self.timeout))
+    }
+
+    /// As [`send`](Self::send), with a timeout of its own.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_timeout(&mut self, value: &T, timeout: Duration) -> Result<()> {
+        self.send_within(value, Term::timeout(timeout))
+    }
+
+    /// As [`send`](Self::send), by a deadline of its own.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_deadline(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<()> {
+        self.send_within(value, Term::until(deadline.into()))
+    }
+
+    /// Adds a value to a batch that [`flush`](Self::flush) writes; a batch that is full is written
+    /// on the way. Many small values in one write are about ten times cheaper than a write each.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). A failure ends the batch: what of it was not written never will be.
+    pub fn feed(&mut self, value: &T) -> Result<()> {
+        self.feed_within(value, Term::timeout(self.timeout))
+    }
+
+    /// Writes the values that were fed.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), for the batch as a whole.
+    pub fn flush(&mut self) -> Result<()> {
+        self.flush_within(Term::timeout(self.timeout))
+    }
+
+    /// How many bytes the FIFO holds, where the platform says and a reader is there.
+    pub fn capacity(&self) -> Option<usize> {
+        self.outgoing.end().and_then(|end| end.capacity())
+    }
+
+    /// What this sender has done so far.
+    pub fn stats(&self) -> SenderStats {
+        self.outgoing.stats()
+    }
+
+    fn send_within(&mut self, value: &T, term: Term) -> Result<()> {
+        self.feed_within(value, term)?;
+        self.flush_within(term)
+    }
+
+    fn feed_within(&mut self, value: &T, term: Term) -> Result<()> {
+        self.encode(value).map_err(|error| term.sign(error, self.outgoing.path()))?;
+        let message = &self.message;
+        drive(&mut self.waiter, &mut self.outgoing, term, Phase::Write, |outgoing, now| {
+            outgoing.step_feed(message, now, term.deadline)
+        })
+    }
+
+    fn flush_within(&mut self, term: Term) -> Result<()> {
+        drive(&mut self.waiter, &mut self.outgoing, term, Phase::Write, |outgoing, now| {
+            outgoing.step_flush(now, term.deadline)
+        })
+    }
+
+    fn encode(&mut self, value: &T) -> Result<()> {
+        self.message.clear();
+        self.codec.encode(value, &mut self.message).map_err(|error| {
+            Error::new(ErrorKind::Codec, Phase::Encode)
+                .with_fate(Fate::NotSent)
+                .caused_by(error.into_source())
+        })?;
+        if self.message.len() > self.max_message {
+            let (len, limit) = (self.message.len(), self.max_message);
+            // A giant is not kept around for the messages to come.
+            self.message = Vec::new();
+            return Err(Error::new(ErrorKind::TooLarge, Phase::Encode)
+                .with_fate(Fate::NotSent)
+                .detailed(format!("{len} bytes, the limit is {limit}")));
+        }
+        Ok(())
+    }
+}
+
+impl<T, C, F> fmt::Debug for Sender<T, C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// How a [`Sender`] is opened.
+#[derive(Clone, Debug)]
+pub struct SenderOptions<T, C = Json, F = Native> {
+    common: Common,
+    timeout: Duration,
+    exclusive: bool,
+    codec: C,
+    framing: F,
+    values: PhantomData<fn(&T)>,
+}
+
+impl<T, C, F> SenderOptions<T, C, F> {
+    /// How values become bytes. Default: [`Json`].
+    pub fn codec<Other>(self, codec: Other) -> SenderOptions<T, Other, F> {
+        let Self { common, timeout, exclusive, framing, values, .. } = self;
+        SenderOptions { common, timeout, exclusive, codec, framing, values }
+    }
+
+    /// Where a message ends. Default: [`Native`].
+    pub fn framing<Other>(self, framing: Other) -> SenderOptions<T, C, Other> {
+        let Self { common, timeout, exclusive, codec, values, .. } = self;
+        SenderOptions { common, timeout, exclusive, codec, framing, values }
+    }
+
+    /// How long [`open`](Self::open) waits for the FIFO and its reader. Default: 30 s.
+    pub fn open_timeout(mut self, timeout: Duration) -> Self {
+        self.common.open_timeout = timeout;
+        self
+    }
+
+    /// How long one send may take in all. Default: 30 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long a send may move no byte; every byte that the reader makes room for starts it
+    /// anew, so that a slow reader is not given up. Default: 10 s.
+    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
+        self.common.stall = timeout;
+        self
+    }
+
+    /// The largest message, in bytes after encoding. Default: 16 MiB.
+    pub fn max_message(mut self, bytes: usize) -> Self {
+        self.common.max_message = bytes;
+        self
+    }
+
+    /// Holds the writing end alone: no other exclusive or shared sender gets it meanwhile, and
+    /// messages travel in large frames. Default: shared, with frames of at most `PIPE_BUF` bytes.
+    ///
+    /// The lock is advisory; it binds senders of this crate and is released by the kernel when the
+    /// holder dies. Opening waits for it under its timeout and fails with [`ErrorKind::Busy`].
+    pub fn exclusive(mut self, exclusive: bool) -> Self {
+        self.exclusive = exclusive;
+        self
+    }
+
+    /// Which FIFOs are opened. Default: [`Trust::default`].
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.common.trust = trust;
+        self
+    }
+
+    /// Asks the kernel for this capacity, in bytes, when the FIFO is opened. It may grant less or
+    /// nothing. Default: as it is, usually 64 KiB.
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.common.capacity = Some(bytes);
+        self
+    }
+
+    /// Is told of waits that last longer than a second, at most once a second.
+    pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
+        self.common.observer = Observer::new(told);
+        self
+    }
+
+    /// Opens the FIFO at `path` for writing as soon as somebody reads it.
+    ///
+    /// Never by a blocking `open`: attempts are repeated with a growing delay of at most 5 ms,
+    /// sooner where the kernel tells of a change. A reader that is itself blocked in `open` is
+    /// released by this.
+    ///
+    /// # Errors
+    /// By the open timeout: [`ErrorKind::NoReader`], [`ErrorKind::NotFound`],
+    /// [`ErrorKind::Busy`]. At once: [`ErrorKind::NotAFifo`], [`ErrorKind::Untrusted`],
+    /// [`ErrorKind::Permission`]. No descriptor is left behind.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Sender<T, C, F>>
+    where
+        C: Codec<T>,
+        F: Framing,
+    {
+        let Common { trust, capacity, stall, .. } = self.common;
+        let bytes = if self.exclusive { MAX_UNIT } else { sys::PIPE_BUF };
+        let room = Room { bytes, shared: !self.exclusive };
+        let opener = WriteOpener::new(path.as_ref(), trust, capacity, self.exclusive);
+        let mut sender = Sender {
+            outgoing: Outgoing::new(opener, self.framing, room, stall, crate::new_epoch),
+            codec: self.codec,
+            message: Vec::new(),
+            max_message: self.common.max_message,
+            timeout: self.timeout,
+            waiter: Waiter::new(&self.common),
+            values: PhantomData,
+        };
+        let term = Term::timeout(self.common.open_timeout);
+        drive(&mut sender.waiter, &mut sender.outgoing, term, Phase::Open, |outgoing, now| {
+            outgoing.step_open(now, term.deadline)
+        })?;
+        Ok(sender)
+    }
+}
+
+/// The most bytes that one write of an exclusive sender is given: one native frame.
+const MAX_UNIT: usize = crate::core::wire::MAX_FRAME;

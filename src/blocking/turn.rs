@@ -1,0 +1,258 @@
+//! Several threads, one connection, and no thread of its own: whoever waits takes a turn at
+//! waiting for all.
+//!
+//! Every step is taken under the lock and waits for nothing; sleeping happens outside of it. A
+//! thread whose event has not come either *leads*, that is sleeps on the descriptors, or *parks*
+//! until a leader has stepped its event in. The one rule that keeps anybody from being forgotten:
+//! a thread parks only while leaders watch for everything the session waits for, and a leader that
+//! leaves wakes a parked thread to take its place. A single caller never meets any of this: it
+//! leads, alone.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::drive::{Notices, sleep};
+use super::options::{Common, Observer, Term};
+use super::pause::{Pause, Spell};
+use crate::core::link::Link;
+use crate::core::step::{Step, Wait};
+use crate::deadline::Deadline;
+use crate::error::{Phase, Result};
+use crate::node::{ReadEnd, ReadOpener, WriteEnd, WriteOpener};
+use crate::sys::{Ends, Watch};
+
+/// What threads take turns at.
+pub(crate) trait Session {
+    fn path(&self) -> &Path;
+
+    /// Opens what must be open before anything can come.
+    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>>;
+
+    /// Moves bytes both ways, without waiting.
+    fn step(&mut self, now: Instant) -> Result<Wait>;
+
+    /// Keys of those that have something to look at.
+    fn wakeups(&mut self) -> &mut Vec<u64>;
+
+    /// The descriptors that are open now, kept open for as long as somebody sleeps on them.
+    fn ends(&self) -> HeldEnds;
+}
+
+/// Descriptors that stay open while they are slept on, even if the session exchanges them.
+#[derive(Debug, Default)]
+pub(crate) struct HeldEnds {
+    pub(crate) reader: Option<Arc<OwnedFd>>,
+    pub(crate) writer: Option<Arc<OwnedFd>>,
+    pub(crate) watch: Option<Arc<Watch>>,
+}
+
+/// A session and the threads that wait on it.
+#[derive(Debug)]
+pub(crate) struct Turn<S> {
+    state: Mutex<State<S>>,
+    observer: Observer,
+}
+
+#[derive(Debug)]
+struct State<S> {
+    session: S,
+    pause: Pause,
+    /// What the session waited for as of the last step.
+    wanted: Wait,
+    /// What each leader sleeps for.
+    leaders: Vec<Wait>,
+    parked: BTreeMap<u64, Arc<Condvar>>,
+    spare: Vec<Arc<Condvar>>,
+}
+
+/// How many parking places are kept for reuse.
+const SPARES: usize = 16;
+
+impl<S: Session> Turn<S> {
+    pub(crate) fn new(session: S, common: &Common) -> Self {
+        let state = State {
+            session,
+            pause: Pause::new(common.spin),
+            wanted: Wait::readable(Deadline::NEVER),
+            leaders: Vec::new(),
+            parked: BTreeMap::new(),
+            spare: Vec::new(),
+        };
+        Self { state: Mutex::new(state), observer: common.observer.clone() }
+    }
+
+    /// Opens the session, before anybody else can wait on it.
+    pub(crate) fn open(&self, term: Term) -> Result<()> {
+        let mut now = term.began;
+        let mut notices = Notices::new(&self.observer, term.began);
+        loop {
+            let mut state = self.lock();
+            let wait = match state.session.step_open(now, term.deadline) {
+                Ok(Step::Done(())) => return Ok(()),
+                Ok(Step::Wait(wait)) => wait,
+                Err(error) => return Err(term.sign(error, state.session.path())),
+            };
+            let wait = notices.tell(now, state.session.path(), Phase::Open, wait);
+            sleep(state.session.ends().borrow(), wait, now)?;
+            now = Instant::now();
+        }
+    }
+
+    /// Works on the session without waiting.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut S) -> R) -> R {
+        work(&mut self.lock().session)
+    }
+
+    /// Steps the session until `ready` has an answer, which it must by the deadline. `key` names
+    /// the waiter among [`Session::wakeups`]; no two threads wait under the same.
+    pub(crate) fn wait<R>(
+        &self,
+        key: u64,
+        term: Term,
+        phase: Phase,
+        mut ready: impl FnMut(&mut S, Instant) -> Option<Result<R>>,
+    ) -> Result<R> {
+        let mut now = term.began;
+        let mut spell: Option<Spell> = None;
+        let mut notices = Notices::new(&self.observer, term.began);
+        let mut state = self.lock();
+        loop {
+            let stepped = state.session.step(now);
+            state.wake_ready(key);
+            let outcome = match stepped {
+                Ok(wait) => ready(&mut state.session, now).ok_or(wait),
+                Err(error) => Ok(Err(error)),
+            };
+            let wait = match outcome {
+                Err(wait) => wait.no_later_than(term.deadline),
+                Ok(answer) => {
+                    if let Some(spell) = &spell {
+                        state.pause.end(spell, now);
+                    }
+                    state.hand_over();
+                    return answer.map_err(|error| term.sign(error, state.session.path()));
+                }
+            };
+            state.wanted = wait;
+            if state.is_led(wait, term.deadline) {
+                state = self.park(state, key, term, now);
+                now = Instant::now();
+                continue;
+            }
+            let led = state.lead(wait);
+            let look_again = wait.readable && {
+                let spell = spell.get_or_insert_with(|| state.pause.begin(now));
+                state.pause.look_again(spell, now)
+            };
+            if look_again {
+                drop(state);
+            } else {
+                let wait = notices.tell(now, state.session.path(), phase, wait);
+                let ends = state.session.ends();
+                drop(state);
+                // A failure to sleep shows in the next step, which then fails by itself or goes on.
+                let _ = sleep(ends.borrow(), wait, now);
+            }
+            now = Instant::now();
+            state = self.lock();
+            state.resign(led);
+        }
+    }
+
+    fn park<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State<S>>,
+        key: u64,
+        term: Term,
+        now: Instant,
+    ) -> MutexGuard<'a, State<S>> {
+        let place = state.spare.pop().unwrap_or_default();
+        state.parked.insert(key, Arc::clone(&place));
+        // Without a deadline a parked thread still looks up now and then: it costs nothing, and
+        // forgives whatever a host does to its threads.
+        let most = term.deadline.remaining(now).unwrap_or(LOOK_UP).min(LOOK_UP);
+        let mut state = match place.wait_timeout(state, most) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+        state.parked.remove(&key);
+        if state.spare.len() < SPARES {
+            state.spare.push(place);
+        }
+        state
+    }
+
+    /// A panic inside a step poisons the lock; the session is in order between any two bytes, so
+    /// those that wait go on.
+    fn lock(&self) -> MutexGuard<'_, State<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long a thread parks at most before it looks for itself.
+const LOOK_UP: Duration = Duration::from_secs(1);
+
+impl<S: Session> State<S> {
+    /// Whether leaders watch for everything that `wait` names.
+    fn is_led(&self, wait: Wait, own: Deadline) -> bool {
+        // A parked thread keeps its own deadline itself.
+        let timer = wait.until.instant().filter(|_| wait.until != own);
+        let leaders = &self.leaders;
+        leaders.iter().any(|leader| leader.readable || !wait.readable)
+            && (!wait.writable || leaders.iter().any(|leader| leader.writable))
+            && timer.is_none_or(|timer| leaders.iter().any(|leader| leader.until.passed(timer)))
+    }
+
+    fn lead(&mut self, wait: Wait) -> Wait {
+        self.leaders.push(wait);
+        wait
+    }
+
+    fn resign(&mut self, led: Wait) {
+        if let Some(at) = self.leaders.iter().position(|leader| *leader == led) {
+            self.leaders.swap_remove(at);
+        }
+    }
+
+    /// Wakes those for whom something has come, but for the one that is here anyway.
+    fn wake_ready(&mut self, here: u64) {
+        let parked = &self.parked;
+        for key in self.session.wakeups().drain(..).filter(|key| *key != here) {
+            if let Some(place) = parked.get(&key) {
+                place.notify_one();
+            }
+        }
+    }
+
+    /// This thread leaves: where nobody watches in its place, a parked one wakes to do so.
+    fn hand_over(&self) {
+        if self.is_led(self.wanted, self.wanted.until) {
+            return;
+        }
+        if let Some((_, place)) = self.parked.first_key_value() {
+            place.notify_one();
+        }
+    }
+}
+
+impl HeldEnds {
+    /// The ends of a link, and the watch over the one that is being opened.
+    pub(crate) fn of(link: &Link<ReadOpener, WriteOpener>) -> Self {
+        Self {
+            reader: link.reader().map(ReadEnd::held),
+            writer: link.writer().map(WriteEnd::held),
+            watch: link.outgoing().watch().or_else(|| link.incoming().watch()).cloned(),
+        }
+    }
+
+    fn borrow(&self) -> Ends<'_> {
+        Ends {
+            reader: self.reader.as_ref().map(|fd| fd.as_fd()),
+            writer: self.writer.as_ref().map(|fd| fd.as_fd()),
+            watch: self.watch.as_ref().map(|watch| watch.as_fd()),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Values to bytes and back: the first of the two axes a FIFO is configured along.
+//!
+//! [`Json`] (feature `json`, on by default) and [`Postcard`] (feature `postcard`) carry any type
+//! that serde can; [`Text`] carries strings and [`Bytes`] carries bytes, unchanged.
+//!
+//! # A codec of one's own
+//!
+//! ```
+//! use fifowire::codec::{Codec, CodecError};
+//!
+//! /// A temperature as two little-endian bytes of tenths of a degree.
+//! #[derive(Clone, Debug)]
+//! struct Tenths;
+//!
+//! impl Codec<f32> for Tenths {
+//!     fn encode(&self, value: &f32, out: &mut Vec<u8>) -> Result<(), CodecError> {
+//!         out.extend_from_slice(&((value * 10.0) as i16).to_le_bytes());
+//!         Ok(())
+//!     }
+//!     fn decode(&self, message: &[u8]) -> Result<f32, CodecError> {
+//!         let bytes = message.try_into().map_err(|_| CodecError::new("two bytes expected"))?;
+//!         Ok(f32::from(i16::from_le_bytes(bytes)) / 10.0)
+//!     }
+//! }
+//! ```
+
+mod bytes;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "postcard")]
+mod postcard;
+mod text;
+
+use std::error::Error as StdError;
+use std::fmt;
+
+pub use bytes::Bytes;
+pub use text::Text;
+
+/// Turns values of `T` into the bytes of one message, and back.
+pub trait Codec<T>: Clone + fmt::Debug {
+    /// Appends the value's bytes to `out`, which may hold other messages already.
+    ///
+    /// # Errors
+    /// The value has no form in this codec.
+    fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
+
+    /// Reads a value from the bytes of exactly one message.
+    ///
+    /// # Errors
+    /// The bytes are not of a value of `T`, or hold more than one. They come from a peer and may
+    /// be anything.
+    fn decode(&self, message: &[u8]) -> Result<T, CodecError>;
+
+    /// Reads a value from a message that has a vector to itself, which may be taken.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    fn decode_owned(&self, message: &mut Vec<u8>) -> Result<T, CodecError> {
+        self.decode(message)
+    }
+}
+
+/// JSON, through serde: the default. With line framing, a newline inside a string is escaped.
+///
+/// The codec itself is there without the feature `json`; its implementation is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Json;
+
+/// Postcard, through serde: compact, and only for peers with the same types.
+///
+/// The codec itself is there without the feature `postcard`; its implementation is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Postcard;
+
+/// Why a codec refused. Its text must not carry payload, because it ends up in logs.
+pub struct CodecError(Box<dyn StdError + Send + Sync>);
+
+impl CodecError {
+    /// An error with a text of its own.
+    pub fn new(message: &'static str) -> Self {
+        Self(message.into())
+    }
+
+    pub(crate) fn into_source(self) -> Box<dyn StdError + Send + Sync> {
+        self.0
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CodecError({})", self.0)
+    }
+}
+
+impl StdError for CodecError {}

@@ -1,0 +1,105 @@
+//! Calls in flight: begun, answered, taken or given up.
+
+use std::collections::HashMap;
+
+use super::event::Event;
+use super::outbox::Ticket;
+use crate::error::Fate;
+
+/// The calls of one client that have not returned to their callers.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    open: HashMap<CallId, Call>,
+    limit: usize,
+    /// Calls whose callers have something to look at.
+    wakeups: Vec<CallId>,
+}
+
+/// Names a call for the life of its client; never used twice.
+pub(crate) type CallId = u64;
+
+#[derive(Debug)]
+struct Call {
+    ticket: Ticket,
+    answer: Option<Answer>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The peer answered: a reply, a failure or a pong.
+    Event(Event),
+    /// The peer left.
+    PeerGone(Fate),
+}
+
+impl Calls {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { open: HashMap::new(), limit, wakeups: Vec::new() }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.open.len() >= self.limit
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket) {
+        self.open.insert(id, Call { ticket, answer: None });
+    }
+
+    pub(crate) fn ticket(&self, id: CallId) -> Option<Ticket> {
+        self.open.get(&id).map(|call| call.ticket)
+    }
+
+    /// Gives a call its answer; gives the event back where no such call waits for one.
+    pub(crate) fn answer(&mut self, event: Event) -> Option<Event> {
+        match self.open.get_mut(&event.id) {
+            Some(call) if call.answer.is_none() => {
+                self.wakeups.push(event.id);
+                call.answer = Some(Answer::Event(event));
+                None
+            }
+            _ => Some(event),
+        }
+    }
+
+    /// The peer has left: ends the calls that it may have seen. `fate` says of a ticket what
+    /// became of its request, or `None` where it still waits for a peer.
+    pub(crate) fn peer_gone(&mut self, fate: impl Fn(Ticket) -> Option<Fate>) {
+        for (id, call) in &mut self.open {
+            if call.answer.is_some() {
+                continue;
+            }
+            if let Some(fate) = fate(call.ticket) {
+                call.answer = Some(Answer::PeerGone(fate));
+                self.wakeups.push(*id);
+            }
+        }
+    }
+
+    /// Ends an answered call.
+    pub(crate) fn take(&mut self, id: CallId) -> Option<Answer> {
+        let answer = self.open.get_mut(&id)?.answer.take()?;
+        self.open.remove(&id);
+        Some(answer)
+    }
+
+    /// Ends a call without its answer.
+    pub(crate) fn give_up(&mut self, id: CallId) {
+        self.open.remove(&id);
+    }
+
+    /// Has the callers of these tickets look at their calls again.
+    pub(crate) fn wake(&mut self, held: impl Fn(Ticket) -> bool) {
+        let ids = self.open.iter().filter(|(_, call)| held(call.ticket)).map(|(id, _)| *id);
+        self.wakeups.extend(ids);
+    }
+
+    /// Who has something to look at since this was asked last.
+    pub(crate) fn wakeups(&mut self) -> &mut Vec<CallId> {
+        &mut self.wakeups
+    }
+}

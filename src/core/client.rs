@@ -1,0 +1,197 @@
+//! The calling side of a session.
+
+use std::time::{Duration, Instant};
+
+use super::calls::{Answer, CallId, Calls};
+use super::event::{Event, Verb};
+use super::link::Link;
+use super::outbox::TakenBack;
+use super::step::Wait;
+use super::wire::{self, Failure, FailureCode, Remaining};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::pipe::{Opener, Sink, Source};
+
+/// Many calls over one link. Every method is one step and waits for nothing.
+#[derive(Debug)]
+pub(crate) struct Caller<R: Opener, W: Opener> {
+    link: Link<R, W>,
+    calls: Calls,
+    last_id: CallId,
+    stall: Duration,
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
+    pub(crate) fn new(link: Link<R, W>, max_in_flight: usize, stall: Duration) -> Self {
+        Self { link, calls: Calls::new(max_in_flight), last_id: 0, stall }
+    }
+
+    pub(crate) fn link(&self) -> &Link<R, W> {
+        &self.link
+    }
+
+    pub(crate) fn link_mut(&mut self) -> &mut Link<R, W> {
+        &mut self.link
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// An empty body for [`call`](Self::call), with room for the remaining time at its start.
+    pub(crate) fn request_body(&mut self) -> Vec<u8> {
+        let mut body = self.link.outbox().spare();
+        body.resize(Remaining::LEN, 0);
+        body
+    }
+
+    /// Queues a request: a body begun by [`request_body`](Self::request_body).
+    pub(crate) fn call(
+        &mut self,
+        mut body: Vec<u8>,
+        left: Option<Duration>,
+        now_ns: u64,
+    ) -> Result<CallId> {
+        let remaining = Remaining::new(left, now_ns).to_bytes();
+        body[..Remaining::LEN].copy_from_slice(&remaining);
+        self.begin(Verb::Request, body)
+    }
+
+    /// Queues a ping.
+    pub(crate) fn ping(&mut self) -> Result<CallId> {
+        self.begin(Verb::Ping, Vec::new())
+    }
+
+    fn begin(&mut self, verb: Verb, body: Vec<u8>) -> Result<CallId> {
+        if self.calls.is_full() {
+            return Err(Error::new(ErrorKind::Overloaded, Phase::Write).with_fate(Fate::NotSent));
+        }
+        self.last_id = wire::next_id(self.last_id);
+        let (from, id) = (self.link.epoch(), self.last_id);
+        let ticket = self.link.outbox().push(Event { verb, from, to: 0, id, body });
+        self.calls.begin(id, ticket);
+        Ok(id)
+    }
+
+    /// Moves bytes and matches replies with calls.
+    pub(crate) fn step(&mut self, now: Instant) -> Result<Wait> {
+        let moved = self.link.step(now)?;
+        while let Some(event) = self.link.next_event() {
+            self.hear(event);
+        }
+        if let Some(lost) = moved.lost {
+            let outbox = self.link.outbox();
+            self.calls.peer_gone(|ticket| match () {
+                () if lost.contains(&ticket) => Some(Fate::NotSent),
+                () if outbox.holds(ticket) => None,
+                () => Some(Fate::MaybeDelivered),
+            });
+        }
+        if self.link.stall_passes(self.stall, now) {
+            let outbox = self.link.outbox();
+            self.calls.wake(|ticket| outbox.holds(ticket));
+        }
+        self.link.outbox().forget_written();
+        Ok(moved.wait.no_later_than(self.link.stall_ends(self.stall, now)))
+    }
+
+    fn hear(&mut self, event: Event) {
+        let left_over = match event.verb {
+            Verb::Reply | Verb::Failure | Verb::Pong => {
+                let unclaimed = self.calls.answer(event);
+                self.link.stats.late += u64::from(unclaimed.is_some());
+                unclaimed
+            }
+            Verb::Cancelled | Verb::Goodbye => Some(event),
+            // Nobody may ask a client for anything.
+            Verb::Request | Verb::Cancel | Verb::Ping => {
+                self.link.stats.unknown += 1;
+                Some(event)
+            }
+        };
+        if let Some(event) = left_over {
+            self.link.recycle(event.body);
+        }
+    }
+
+    /// Whose callers have something to look at since this was asked last.
+    pub(crate) fn wakeups(&mut self) -> &mut Vec<CallId> {
+        self.calls.wakeups()
+    }
+
+    /// How a call has ended, if it has; at its deadline it does.
+    pub(crate) fn outcome(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        deadline: Deadline,
+    ) -> Option<Result<Event>> {
+        match self.calls.take(id) {
+            Some(Answer::Event(event)) if event.verb == Verb::Failure => {
+                let error = failed(&Failure::from_bytes(&event.body));
+                self.link.recycle(event.body);
+                return Some(Err(error));
+            }
+            Some(Answer::Event(event)) => return Some(Ok(event)),
+            Some(Answer::PeerGone(fate)) => {
+                let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
+                return Some(Err(Error::new(ErrorKind::PeerClosed, phase).with_fate(fate)));
+            }
+            None => {}
+        }
+        if deadline.passed(now) {
+            return Some(Err(self.expire(id)));
+        }
+        let ticket = self.calls.ticket(id)?;
+        let stalled = self.link.stalled_for(self.stall, now) && self.link.outbox().holds(ticket);
+        stalled.then(|| Err(self.expire(id)))
+    }
+
+    /// Gives a call up, and says what it was waiting for.
+    pub(crate) fn expire(&mut self, id: CallId) -> Error {
+        let not_open = self.link.writer_refused();
+        match self.give_up(id) {
+            TakenBack::NotSent { begun } => {
+                let error = not_open.filter(|_| !begun);
+                error
+                    .unwrap_or_else(|| Error::new(ErrorKind::WriteStalled, Phase::Write))
+                    .with_fate(Fate::NotSent)
+            }
+            TakenBack::Written => {
+                let silent = self.link.had_writer();
+                let kind = if silent { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
+                Error::new(kind, Phase::Reply).with_fate(Fate::MaybeDelivered)
+            }
+        }
+    }
+
+    /// Takes a call out of every table. What its request has left unwritten is never written.
+    pub(crate) fn give_up(&mut self, id: CallId) -> TakenBack {
+        let Some(ticket) = self.calls.ticket(id) else { return TakenBack::Written };
+        self.calls.give_up(id);
+        let taken = self.link.outbox().take_back(ticket);
+        if taken == (TakenBack::NotSent { begun: true }) {
+            // The server holds parts of it; it may drop them.
+            let from = self.link.epoch();
+            let cancel = Event { verb: Verb::Cancel, from, to: 0, id, body: Vec::new() };
+            self.link.outbox().push(cancel);
+        }
+        taken
+    }
+}
+
+/// What the server said, as an error.
+fn failed(failure: &Failure) -> Error {
+    let (kind, fate) = match failure.code {
+        FailureCode::TooLarge => (ErrorKind::TooLarge, Fate::MaybeDelivered),
+        FailureCode::Overloaded => (ErrorKind::Overloaded, Fate::NotSent),
+        FailureCode::Expired => (ErrorKind::TimedOut, Fate::NotSent),
+        FailureCode::Cancelled => (ErrorKind::Cancelled, Fate::Delivered),
+        FailureCode::Codec => (ErrorKind::Codec, Fate::Delivered),
+        FailureCode::Handler
+        | FailureCode::Panic
+        | FailureCode::Dropped
+        | FailureCode::Other(_) => (ErrorKind::Remote, Fate::Delivered),
+    };
+    Error::new(kind, Phase::Reply).detailed(failure.message.as_str()).with_fate(fate)
+}

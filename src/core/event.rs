@@ -1,0 +1,47 @@
+//! What the two sides of a session say to each other, apart from how it is written.
+
+use crate::core::assembly::Key;
+
+/// What an event says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Request,
+    Reply,
+    /// The call failed at the server.
+    Failure,
+    /// The caller no longer wants the reply.
+    Cancel,
+    /// Nothing more of the cancelled call will come.
+    Cancelled,
+    Ping,
+    Pong,
+    /// The sender leaves on purpose.
+    Goodbye,
+}
+
+impl Verb {
+    /// Control goes ahead of data at the next frame boundary.
+    pub(crate) fn is_control(self) -> bool {
+        !matches!(self, Self::Request | Self::Reply | Self::Failure)
+    }
+}
+
+/// One thing said by one endpoint to another.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) verb: Verb,
+    /// The life of the endpoint that says it.
+    pub(crate) from: u64,
+    /// The life it is said to; zero for whoever listens.
+    pub(crate) to: u64,
+    /// The call it is about.
+    pub(crate) id: u64,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Event {
+    /// Names a call at its server, or a message in the making.
+    pub(crate) fn key(&self) -> Key {
+        (self.from, self.id)
+    }
+}

@@ -1,0 +1,25 @@
+//! The core: what to do next, decided without waiting.
+//!
+//! Nothing here names a runtime, a thread, a clock or a descriptor. Ends of FIFOs are traits
+//! ([`crate::pipe`]), time is an argument, and every verb is a state machine whose `step` either is done
+//! or says what to wait for ([`step`]). Partial frames live in these machines and never in a
+//! future, so that a front end may abandon a wait at any point and lose nothing.
+
+pub(crate) mod assembly;
+pub(crate) mod buffer;
+pub(crate) mod calls;
+pub(crate) mod client;
+pub(crate) mod dialect;
+pub(crate) mod event;
+pub(crate) mod link;
+pub(crate) mod open;
+pub(crate) mod outbox;
+pub(crate) mod recv;
+pub(crate) mod retry;
+pub(crate) mod send;
+pub(crate) mod server;
+pub(crate) mod step;
+pub(crate) mod wire;
+
+#[cfg(test)]
+pub(crate) mod script;

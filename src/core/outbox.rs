@@ -1,0 +1,296 @@
+//! What a session still has to write: two lanes, and the unit that is being written.
+//!
+//! An event that is given up is taken out again as exactly as its bytes allow: removed where
+//! nothing of it was written, voided where a frame of it was cut. The stream stays in step either
+//! way, so one caller's timeout harms no other.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::dialect::Dialect;
+use super::event::Event;
+use super::wire::{self, MAX_FRAME};
+use crate::pipe::{Sink, Write};
+
+/// Events on their way out, in the order of their tickets within each lane.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    control: VecDeque<Entry>,
+    data: VecDeque<Entry>,
+    /// Frames in one piece, and how much of it was accepted.
+    unit: Vec<u8>,
+    written: usize,
+    /// The frames in the unit that are not wholly accepted, in order.
+    spans: VecDeque<Span>,
+    /// Entries whose last frame is in the unit.
+    framed: VecDeque<Entry>,
+    next_ticket: Ticket,
+    /// Tickets that were wholly accepted since somebody asked.
+    finished: Vec<Ticket>,
+    /// Bodies whose memory can be used again.
+    spare: Vec<Vec<u8>>,
+}
+
+/// Names an event on its way out.
+pub(crate) type Ticket = u64;
+
+#[derive(Debug)]
+struct Entry {
+    ticket: Ticket,
+    event: Event,
+    /// The next byte of the body to be framed.
+    from: usize,
+    /// Whether a byte of it was accepted.
+    begun: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    ticket: Ticket,
+    start: usize,
+    end: usize,
+    last: bool,
+}
+
+/// How far writing got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrote {
+    /// Everything is written.
+    All,
+    /// There is no room now; whether any byte was accepted in this step.
+    Full {
+        moved: bool,
+    },
+    /// There is more to write and the step has used its share.
+    Busy,
+    NoReader,
+}
+
+/// What became of an event that was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TakenBack {
+    /// The peer will never have the whole of it; `begun` where it has some.
+    NotSent { begun: bool },
+    /// The FIFO has accepted all of it.
+    Written,
+}
+
+/// Small frames are packed into one write up to this size: enough to make the write cheap per
+/// frame, little enough that control is never far behind.
+const PACK: usize = 16 * 1024;
+
+/// Writes between two looks at the clock: at most 1 MiB.
+const WRITES_A_STEP: usize = 16;
+
+/// Spare bodies that are kept, and the largest worth keeping: 32 KiB in all.
+const SPARES: usize = 8;
+const SPARE_BYTES: usize = 4096;
+
+impl Outbox {
+    /// An empty body to fill, with the memory of one that was written.
+    pub(crate) fn spare(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes back the memory of a body.
+    pub(crate) fn recycle(&mut self, mut body: Vec<u8>) {
+        if self.spare.len() < SPARES && (1..=SPARE_BYTES).contains(&body.capacity()) {
+            body.clear();
+            self.spare.push(body);
+        }
+    }
+
+    /// Queues an event behind the others of its lane.
+    pub(crate) fn push(&mut self, event: Event) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        let lane = if event.verb.is_control() { &mut self.control } else { &mut self.data };
+        lane.push_back(Entry { ticket, event, from: 0, begun: false });
+        ticket
+    }
+
+    /// How many events of control wait to be framed.
+    pub(crate) fn control_len(&self) -> usize {
+        self.control.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unit.is_empty() && self.control.is_empty() && self.data.is_empty()
+    }
+
+    /// Whether anything of this event is still to be written.
+    pub(crate) fn holds(&self, ticket: Ticket) -> bool {
+        // Both are in the order of tickets within a lane, and an event in the unit comes before
+        // those in the lanes; nearly always there is nothing here at all.
+        !self.is_empty()
+            && (self.framed.iter().any(|entry| entry.ticket == ticket)
+                || self.lane_position(ticket).is_some())
+    }
+
+    /// Moves the tickets that were wholly accepted since this was asked last.
+    pub(crate) fn drain_written(&mut self, to: &mut Vec<Ticket>) {
+        to.append(&mut self.finished);
+    }
+
+    pub(crate) fn forget_written(&mut self) {
+        self.finished.clear();
+    }
+
+    /// Adds all tickets that are not wholly written.
+    pub(crate) fn tickets(&self, to: &mut Vec<Ticket>) {
+        let lanes = [&self.framed, &self.control, &self.data];
+        to.extend(lanes.into_iter().flatten().map(|entry| entry.ticket));
+    }
+
+    /// Writes as much as there is room for. `to` is the life of the peer as known by now.
+    pub(crate) fn step(&mut self, sink: &mut impl Sink, to: u64) -> io::Result<Wrote> {
+        let mut moved = false;
+        for _ in 0..WRITES_A_STEP {
+            if self.unit.is_empty() && !self.frame_next(to) {
+                return Ok(Wrote::All);
+            }
+            match sink.try_write(&self.unit[self.written..])? {
+                Write::Bytes(count) => {
+                    moved = true;
+                    self.accepted(count);
+                }
+                Write::Full => return Ok(Wrote::Full { moved }),
+                Write::NoReader => return Ok(Wrote::NoReader),
+            }
+        }
+        Ok(Wrote::Busy)
+    }
+
+    /// Gives an event up.
+    pub(crate) fn take_back(&mut self, ticket: Ticket) -> TakenBack {
+        let (queued, framed) = (self.lane_position(ticket), self.framed_position(ticket));
+        let entry = match (queued, framed) {
+            (Some((true, at)), _) => self.control.remove(at),
+            (Some((false, at)), _) => self.data.remove(at),
+            (None, Some(at)) => self.framed.remove(at),
+            (None, None) => None,
+        };
+        let Some(entry) = entry else { return TakenBack::Written };
+        self.cut_spans(ticket);
+        self.recycle(entry.event.body);
+        TakenBack::NotSent { begun: entry.begun }
+    }
+
+    /// The peer is gone: what it has seen nothing of goes back to the front of its lane, to be
+    /// framed anew for the next. Answers the tickets of those that were cut.
+    pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
+        self.unit.clear();
+        self.written = 0;
+        self.spans.clear();
+        let mut lost = Vec::new();
+        while let Some(entry) = self.framed.pop_back() {
+            let lane =
+                if entry.event.verb.is_control() { &mut self.control } else { &mut self.data };
+            lane.push_front(Entry { from: 0, ..entry });
+        }
+        for lane in [&mut self.control, &mut self.data] {
+            lane.retain(|entry| {
+                if entry.begun {
+                    lost.push(entry.ticket);
+                }
+                !entry.begun
+            });
+            // An entry whose first part was framed and not written starts over.
+            lane.iter_mut().for_each(|entry| entry.from = 0);
+        }
+        lost
+    }
+
+    /// Frames the next events into the empty unit; control first.
+    fn frame_next(&mut self, to: u64) -> bool {
+        loop {
+            let lane = if self.control.is_empty() { &mut self.data } else { &mut self.control };
+            let Some(entry) = lane.front_mut() else { break };
+            let start = self.unit.len();
+            let fits = start + Dialect::frame_len(&entry.event, entry.from);
+            if start > 0 && (fits > MAX_FRAME || start >= PACK) {
+                break;
+            }
+            let next = Dialect::encode(&entry.event, to, entry.from, &mut self.unit);
+            let (ticket, end) = (entry.ticket, self.unit.len());
+            self.spans.push_back(Span { ticket, start, end, last: next.is_none() });
+            match next {
+                Some(from) => entry.from = from,
+                None => self.framed.extend(lane.pop_front()),
+            }
+        }
+        !self.unit.is_empty()
+    }
+
+    fn accepted(&mut self, count: usize) {
+        self.written += count;
+        while let Some(span) = self.spans.front().copied() {
+            if span.start < self.written {
+                self.mark_begun(span.ticket);
+            }
+            if span.end > self.written {
+                break;
+            }
+            self.spans.pop_front();
+            if span.last {
+                self.finished(span.ticket);
+            }
+        }
+        if self.written == self.unit.len() {
+            self.unit.clear();
+            self.written = 0;
+            self.spans.clear();
+        }
+    }
+
+    fn finished(&mut self, ticket: Ticket) {
+        let entry = self.framed_position(ticket).and_then(|at| self.framed.remove(at));
+        if let Some(entry) = entry {
+            self.finished.push(ticket);
+            self.recycle(entry.event.body);
+        }
+    }
+
+    fn mark_begun(&mut self, ticket: Ticket) {
+        // The entry is the first that is framed, or the first of its lane.
+        let lanes = [&mut self.framed, &mut self.control, &mut self.data];
+        for entry in lanes.into_iter().filter_map(|lane| lane.front_mut()) {
+            entry.begun |= entry.ticket == ticket;
+        }
+    }
+
+    /// Takes the frames of an event out of the unit: whole where nothing of them was written,
+    /// voided where they were cut.
+    fn cut_spans(&mut self, ticket: Ticket) {
+        let mut removed = 0;
+        let (unit, written) = (&mut self.unit, self.written);
+        self.spans.retain_mut(|span| {
+            span.start -= removed;
+            span.end -= removed;
+            if span.ticket != ticket {
+                return true;
+            }
+            if span.start < written {
+                wire::void(&mut unit[span.start..span.end]);
+                return true;
+            }
+            unit.drain(span.start..span.end);
+            removed += span.end - span.start;
+            false
+        });
+        if self.written == self.unit.len() {
+            self.unit.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Which lane an event waits in, and where.
+    fn lane_position(&self, ticket: Ticket) -> Option<(bool, usize)> {
+        let find = |lane: &VecDeque<Entry>| lane.iter().position(|entry| entry.ticket == ticket);
+        find(&self.control).map(|at| (true, at)).or_else(|| find(&self.data).map(|at| (false, at)))
+    }
+
+    fn framed_position(&self, ticket: Ticket) -> Option<usize> {
+        self.framed.iter().position(|entry| entry.ticket == ticket)
+    }
+}

@@ -1,0 +1,48 @@
+//! When to try again: a delay that grows up to a cap. Pure arithmetic.
+
+use std::time::{Duration, Instant};
+
+/// The delays between attempts to open a FIFO whose other end is not there.
+///
+/// They start short, because a peer that is being started at the same time is there within
+/// microseconds, double, and stay at the cap. The cap is what bounds how late a late reader is
+/// noticed: a non-blocking peer wakes us through inotify, but one that is blocked in its own
+/// `open` announces nothing, so only the next attempt finds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    next: Duration,
+}
+
+impl Schedule {
+    /// The first delay. An attempt costs 3 us of processor time.
+    pub(crate) const FIRST: Duration = Duration::from_micros(100);
+
+    /// The largest delay: 2.5 ms of mean latency, half a percent of a core.
+    pub(crate) const CAP: Duration = Duration::from_millis(5);
+
+    pub(crate) fn new() -> Self {
+        Self { next: Self::FIRST }
+    }
+
+    /// The instant of the attempt after one that failed at `now`.
+    pub(crate) fn after(&mut self, now: Instant) -> Instant {
+        let delay = self.next;
+        self.next = (delay * 2).min(Self::CAP);
+        now + delay
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_cap_and_stay_there() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new();
+        let delays: Vec<_> = (0..10).map(|_| schedule.after(now) - now).collect();
+        assert_eq!(delays[0], Schedule::FIRST);
+        assert!(delays.windows(2).all(|pair| pair[1] == (pair[0] * 2).min(Schedule::CAP)));
+        assert_eq!(delays[9], Schedule::CAP);
+    }
+}

@@ -1,0 +1,1 @@
+//! Scripted pipes for the core's tests.

@@ -1,0 +1,245 @@
+//! Sending one-way messages: frame, write, or say what to wait for.
+
+use std::time::{Duration, Instant};
+
+use super::open::Opening;
+use super::recv::STANDING_CHECK;
+use super::step::{Step, Wait};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::framing::{Encoded, Framing, FramingError, Room};
+use crate::pipe::{Opener, Sink, Standing, Write};
+use crate::stats::SenderStats;
+
+/// The sending machine: what is framed and not yet written lives here, not in any call.
+#[derive(Debug)]
+pub(crate) struct Outgoing<O: Opener, F> {
+    opener: O,
+    end: Option<O::End>,
+    opening: Opening,
+    framing: F,
+    room: Room,
+    stall: Duration,
+    /// Draws the random number of a new life.
+    epoch: fn() -> u64,
+    /// What the next write is given, and how much of it was accepted.
+    unit: Vec<u8>,
+    written: usize,
+    /// The next byte of the message that is being framed.
+    from: usize,
+    /// Bytes accepted since everything handed over was last written: of the message at hand, or of
+    /// the batch it stands in.
+    accepted: u64,
+    /// Since when no byte has moved, while there was one to move.
+    stalled_since: Option<Instant>,
+    next_check: Option<Instant>,
+    stats: SenderStats,
+}
+
+/// Writes between two looks at the clock: at most 1 MiB, well under a millisecond.
+const WRITES_A_STEP: usize = 16;
+
+impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
+    pub(crate) fn new(
+        opener: O,
+        mut framing: F,
+        room: Room,
+        stall: Duration,
+        epoch: fn() -> u64,
+    ) -> Self {
+        framing.begin(epoch());
+        Self {
+            opener,
+            end: None,
+            opening: Opening::new(),
+            framing,
+            room,
+            stall,
+            epoch,
+            unit: Vec::new(),
+            written: 0,
+            from: 0,
+            accepted: 0,
+            stalled_since: None,
+            next_check: None,
+            stats: SenderStats::default(),
+        }
+    }
+
+    pub(crate) fn opener(&self) -> &O {
+        &self.opener
+    }
+
+    pub(crate) fn end(&self) -> Option<&O::End> {
+        self.end.as_ref()
+    }
+
+    pub(crate) fn stats(&self) -> SenderStats {
+        self.stats
+    }
+
+    /// Opens the end: done once a reader is there.
+    pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        if self.end.is_some() {
+            return Ok(Step::Done(()));
+        }
+        let step = self.opening.step(&mut self.opener, now, deadline)?;
+        Ok(step.map(|end| {
+            self.end = Some(end);
+            self.opening = Opening::new();
+            self.stalled_since = None;
+            self.next_check = Some(now + STANDING_CHECK);
+        }))
+    }
+
+    /// Frames `message`, writing full units on the way. The same message must be given until the
+    /// answer is done or an error.
+    pub(crate) fn step_feed(
+        &mut self,
+        message: &[u8],
+        now: Instant,
+        deadline: Deadline,
+    ) -> Result<Step<()>> {
+        loop {
+            let encoded = self.framing.encode(message, self.from, &mut self.unit, self.room);
+            match encoded.map_err(refused)? {
+                Encoded::Whole => {
+                    self.from = 0;
+                    self.stats.messages += 1;
+                    self.stats.bytes += message.len() as u64;
+                    return Ok(Step::Done(()));
+                }
+                Encoded::Until(from) => self.from = from,
+            }
+            let rest = message.len() - self.from;
+            if let Step::Wait(wait) = self.step_write(now, deadline, rest)? {
+                return Ok(Step::Wait(wait));
+            }
+        }
+    }
+
+    /// Writes what is framed.
+    pub(crate) fn step_flush(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        self.step_write(now, deadline, 0)
+    }
+
+    /// Writes the unit; `rest` bytes of the message at hand are not framed yet.
+    fn step_write(&mut self, now: Instant, deadline: Deadline, rest: usize) -> Result<Step<()>> {
+        self.framing.finish(&mut self.unit);
+        match self.write_out(now, deadline) {
+            Ok(Step::Done(())) => {
+                self.unit.clear();
+                self.written = 0;
+                if self.from == 0 {
+                    self.accepted = 0;
+                }
+                Ok(Step::Done(()))
+            }
+            Ok(wait) => Ok(wait),
+            Err(error) => Err(self.give_up(error, rest)),
+        }
+    }
+
+    fn write_out(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        for _ in 0..WRITES_A_STEP {
+            if self.written == self.unit.len() {
+                return Ok(Step::Done(()));
+            }
+            if let Step::Wait(wait) = self.step_open(now, deadline)? {
+                return Ok(Step::Wait(wait));
+            }
+            if self.is_replaced(now)? {
+                continue;
+            }
+            let Some(end) = &mut self.end else { continue };
+            let write = end.try_write(&self.unit[self.written..]);
+            match write.map_err(|error| Error::system(error, Phase::Write))? {
+                Write::Bytes(count) => {
+                    self.written += count;
+                    self.accepted += count as u64;
+                    self.stalled_since = None;
+                }
+                Write::Full => return self.wait(now, deadline),
+                Write::NoReader => self.lose_reader()?,
+            }
+        }
+        if deadline.passed(now) {
+            return Err(Error::new(ErrorKind::WriteStalled, Phase::Write));
+        }
+        Ok(Step::Wait(Wait::until(now)))
+    }
+
+    /// The reader has left. Where nothing of this message was accepted, the next reader may have
+    /// all of it; otherwise nobody can say what the reader saw.
+    fn lose_reader(&mut self) -> Result<()> {
+        self.end = None;
+        self.stats.reconnects += 1;
+        if self.accepted > 0 {
+            return Err(Error::new(ErrorKind::PeerClosed, Phase::Write));
+        }
+        Ok(())
+    }
+
+    /// Looks now and then whether the path still leads here. Between messages the answer costs
+    /// nothing but opening again; within one it is an error.
+    fn is_replaced(&mut self, now: Instant) -> Result<bool> {
+        if self.next_check.is_some_and(|at| now < at) {
+            return Ok(false);
+        }
+        self.next_check = Some(now + STANDING_CHECK);
+        let Some(end) = &self.end else { return Ok(true) };
+        let standing = end.standing().map_err(|error| Error::system(error, Phase::Write))?;
+        // A path that leads nowhere may be a FIFO that was unlinked on purpose, once both ends had
+        // it: as long as its reader reads, it works.
+        if standing != Standing::Replaced {
+            return Ok(false);
+        }
+        self.end = None;
+        self.stats.reconnects += 1;
+        if self.accepted > 0 {
+            return Err(Error::new(ErrorKind::Replaced, Phase::Write));
+        }
+        Ok(true)
+    }
+
+    fn wait(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        let since = *self.stalled_since.get_or_insert(now);
+        let stalled_out = Deadline::after(since, self.stall);
+        let until = deadline.earlier(stalled_out);
+        if until.passed(now) {
+            return Err(Error::new(ErrorKind::WriteStalled, Phase::Write));
+        }
+        let next_check = self.next_check.map_or(Deadline::NEVER, Deadline::at);
+        Ok(Step::Wait(Wait::writable(until.earlier(next_check))))
+    }
+
+    /// A call has failed: nothing of what it left here is ever written, and an end that was left
+    /// inside a message is closed and opened again under another epoch.
+    fn give_up(&mut self, error: Error, rest: usize) -> Error {
+        let left = (self.unit.len() - self.written + rest) as u64;
+        let error = error.with_progress(self.accepted, self.accepted + left);
+        let fate = if self.accepted > 0 { Fate::MaybeDelivered } else { Fate::NotSent };
+        if self.accepted > 0 {
+            self.end = None;
+            self.framing.begin((self.epoch)());
+            self.stats.poisoned += 1;
+        }
+        self.unit.clear();
+        self.written = 0;
+        self.from = 0;
+        self.accepted = 0;
+        self.stalled_since = None;
+        self.opening = Opening::new();
+        error.with_fate(fate)
+    }
+}
+
+/// A message that cannot be framed: nothing of it is in the unit.
+fn refused(error: FramingError) -> Error {
+    let kind = match error {
+        FramingError::WouldTear => ErrorKind::WouldTear,
+        FramingError::TooLarge => ErrorKind::TooLarge,
+        FramingError::ContainsDelimiter => ErrorKind::Codec,
+    };
+    Error::new(kind, Phase::Encode).with_fate(Fate::NotSent).caused_by(error)
+}

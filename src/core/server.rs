@@ -1,0 +1,197 @@
+//! The answering side of a session.
+
+use std::time::{Duration, Instant};
+
+use super::event::{Event, Verb};
+use super::link::Link;
+use super::outbox::{TakenBack, Ticket};
+use super::recv::EndOfWriters;
+use super::step::Wait;
+use super::wire::{Failure, FailureCode, Remaining};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::pipe::{Opener, Sink, Source};
+
+/// Requests in, replies out. Every method is one step and waits for nothing.
+#[derive(Debug)]
+pub(crate) struct Answerer<R: Opener, W: Opener> {
+    link: Link<R, W>,
+    stall: Duration,
+    on_end: EndOfWriters,
+    hung_up: bool,
+    /// Replies whose senders have not asked what became of them.
+    awaited: usize,
+    /// Those among them that were cut when the client left.
+    lost: Vec<Ticket>,
+    wakeups: Vec<Ticket>,
+}
+
+/// Whoever waits for the next request, among the wake-ups.
+pub(crate) const NEXT_REQUEST: Ticket = 0;
+
+/// A request as it came.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) caller: Caller,
+    /// The remaining time and the message: see [`Asked::message`].
+    body: Vec<u8>,
+    /// How long the caller will still wait; `None` for without end.
+    pub(crate) left: Option<Duration>,
+}
+
+/// Whom a reply is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    epoch: u64,
+    id: u64,
+}
+
+impl Asked {
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.body[Remaining::LEN..]
+    }
+
+    pub(crate) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
+    pub(crate) fn new(link: Link<R, W>, stall: Duration, on_end: EndOfWriters) -> Self {
+        let (lost, wakeups) = (Vec::new(), Vec::new());
+        Self { link, stall, on_end, hung_up: false, awaited: 0, lost, wakeups }
+    }
+
+    pub(crate) fn link(&self) -> &Link<R, W> {
+        &self.link
+    }
+
+    pub(crate) fn link_mut(&mut self) -> &mut Link<R, W> {
+        &mut self.link
+    }
+
+    /// Moves bytes.
+    pub(crate) fn step(&mut self, now: Instant) -> Result<Wait> {
+        let moved = self.link.step(now)?;
+        self.hung_up |= moved.hung_up;
+        if let Some(lost) = moved.lost {
+            self.wakeups.extend(&lost);
+            self.lost.extend(lost);
+        }
+        self.link.outbox().drain_written(&mut self.wakeups);
+        if self.link.has_events() || self.hung_up {
+            self.wakeups.push(NEXT_REQUEST);
+        }
+        if self.link.stall_passes(self.stall, now) {
+            self.link.outbox().tickets(&mut self.wakeups);
+        }
+        Ok(moved.wait.no_later_than(self.link.stall_ends(self.stall, now)))
+    }
+
+    /// Who has something to look at since this was asked last.
+    pub(crate) fn wakeups(&mut self) -> &mut Vec<Ticket> {
+        &mut self.wakeups
+    }
+
+    /// The next request that somebody still waits for. `Err` once the last client has left, where
+    /// that is the end.
+    pub(crate) fn next_request(&mut self, now_ns: u64) -> Result<Option<Asked>> {
+        while let Some(event) = self.link.next_event() {
+            if event.verb != Verb::Request {
+                self.link.stats.unknown += u64::from(event.verb != Verb::Goodbye);
+                self.link.recycle(event.body);
+                continue;
+            }
+            let caller = Caller { epoch: event.from, id: event.id };
+            let Some(left) = Remaining::split(&event.body).map(|(time, _)| time.left_at(now_ns))
+            else {
+                self.link.stats.unknown += 1;
+                self.link.recycle(event.body);
+                continue;
+            };
+            if left.is_some_and(|left| left.is_zero()) {
+                self.link.stats.expired += 1;
+                self.link.recycle(event.body);
+                continue;
+            }
+            return Ok(Some(Asked { caller, body: event.body, left }));
+        }
+        if self.hung_up && self.on_end == EndOfWriters::End {
+            return Err(Error::new(ErrorKind::PeerClosed, Phase::Read));
+        }
+        Ok(None)
+    }
+
+    /// Queues a reply: a body whose memory came from [`spare`](Self::spare) or anywhere.
+    pub(crate) fn reply(&mut self, caller: Caller, body: Vec<u8>) -> Ticket {
+        self.answer(Verb::Reply, caller, body)
+    }
+
+    /// Queues the news that a call failed.
+    pub(crate) fn fail(&mut self, caller: Caller, code: FailureCode, words: String) -> Ticket {
+        let mut body = self.spare();
+        Failure::new(code, words).append_to(&mut body);
+        self.answer(Verb::Failure, caller, body)
+    }
+
+    pub(crate) fn spare(&mut self) -> Vec<u8> {
+        self.link.outbox().spare()
+    }
+
+    fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Ticket {
+        let event = Event { verb, from: self.link.epoch(), to: caller.epoch, id: caller.id, body };
+        self.awaited += 1;
+        self.link.outbox().push(event)
+    }
+
+    /// Whether a reply is written, if that is known; at its deadline it is.
+    pub(crate) fn outcome(
+        &mut self,
+        ticket: Ticket,
+        now: Instant,
+        deadline: Deadline,
+    ) -> Option<Result<()>> {
+        let outcome = self.written(ticket, now, deadline)?;
+        self.forget(ticket);
+        Some(outcome)
+    }
+
+    /// Nobody will ask what became of this reply.
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.awaited = self.awaited.saturating_sub(1);
+        self.lost.retain(|lost| *lost != ticket && self.awaited > 0);
+    }
+
+    /// Takes a reply back whose sender has stopped waiting. What of it is unwritten never will be.
+    pub(crate) fn give_up(&mut self, ticket: Ticket) {
+        self.link.outbox().take_back(ticket);
+        self.lost.retain(|lost| *lost != ticket);
+    }
+
+    /// Why no request has come.
+    pub(crate) fn silence(&self) -> Error {
+        let kind = if self.link.had_writer() { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
+        Error::new(kind, Phase::Read)
+    }
+
+    fn written(&mut self, ticket: Ticket, now: Instant, deadline: Deadline) -> Option<Result<()>> {
+        if self.lost.contains(&ticket) {
+            let error = Error::new(ErrorKind::PeerClosed, Phase::Write);
+            return Some(Err(error.with_fate(Fate::NotSent)));
+        }
+        if !self.link.outbox().holds(ticket) {
+            return Some(Ok(()));
+        }
+        if !deadline.passed(now) && !self.link.stalled_for(self.stall, now) {
+            return None;
+        }
+        let not_open = self.link.writer_refused();
+        Some(match self.link.outbox().take_back(ticket) {
+            TakenBack::Written => Ok(()),
+            TakenBack::NotSent { begun } => Err(not_open
+                .filter(|_| !begun)
+                .unwrap_or_else(|| Error::new(ErrorKind::WriteStalled, Phase::Write))
+                .with_fate(Fate::NotSent)),
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! The small structures inside payloads: a request's remaining time, a failure's code and words.
+
+use std::time::Duration;
+
+/// The time a caller will still wait, as it stood when the request was written.
+///
+/// The remaining time alone would not age while the request lies in the pipe, so the instant at
+/// which it was taken travels with it: the kernel's monotonic clock is one and the same for both
+/// ends of a FIFO, time namespaces aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remaining {
+    /// Microseconds left; `u64::MAX` where the caller waits without end.
+    micros: u64,
+    /// `CLOCK_MONOTONIC` in nanoseconds when `micros` was taken; zero for unknown.
+    taken_at: u64,
+}
+
+impl Remaining {
+    pub(crate) const LEN: usize = 16;
+    const ENDLESS: u64 = u64::MAX;
+
+    pub(crate) fn new(left: Option<Duration>, taken_at: u64) -> Self {
+        let micros = left.map_or(Self::ENDLESS, |left| {
+            u64::try_from(left.as_micros()).unwrap_or(Self::ENDLESS - 1)
+        });
+        Self { micros, taken_at }
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&self.micros.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.taken_at.to_le_bytes());
+        bytes
+    }
+
+    /// Splits a request's payload into the remaining time and the message.
+    pub(crate) fn split(payload: &[u8]) -> Option<(Self, &[u8])> {
+        let (micros, rest) = payload.split_first_chunk::<8>()?;
+        let (taken_at, message) = rest.split_first_chunk::<8>()?;
+        let remaining =
+            Self { micros: u64::from_le_bytes(*micros), taken_at: u64::from_le_bytes(*taken_at) };
+        Some((remaining, message))
+    }
+
+    /// What is left of it when the monotonic clock says `now_ns`; `None` for without end.
+    ///
+    /// A stamp in the future comes from another time namespace and does not age.
+    pub(crate) fn left_at(self, now_ns: u64) -> Option<Duration> {
+        if self.micros == Self::ENDLESS {
+            return None;
+        }
+        let age = match self.taken_at {
+            0 => 0,
+            taken_at => now_ns.saturating_sub(taken_at),
+        };
+        Some(Duration::from_micros(self.micros).saturating_sub(Duration::from_nanos(age)))
+    }
+}
+
+/// Why a call failed at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureCode {
+    Handler,
+    Panic,
+    Codec,
+    TooLarge,
+    Overloaded,
+    Expired,
+    Cancelled,
+    Dropped,
+    /// A code of a later version; its words still say what happened.
+    Other(u16),
+}
+
+impl FailureCode {
+    const ALL: [(Self, u16); 8] = [
+        (Self::Handler, 1),
+        (Self::Panic, 2),
+        (Self::Codec, 3),
+        (Self::TooLarge, 4),
+        (Self::Overloaded, 5),
+        (Self::Expired, 6),
+        (Self::Cancelled, 7),
+        (Self::Dropped, 8),
+    ];
+
+    fn from_wire(wire: u16) -> Self {
+        Self::ALL.iter().find(|(_, w)| *w == wire).map_or(Self::Other(wire), |(code, _)| *code)
+    }
+
+    fn to_wire(self) -> u16 {
+        match self {
+            Self::Other(wire) => wire,
+            known => Self::ALL.iter().find(|(code, _)| *code == known).map_or(0, |(_, wire)| *wire),
+        }
+    }
+}
+
+/// A failed call's code and words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: FailureCode,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// Words are cut here, so that a failure always fits into one atomic frame.
+    const MAX_MESSAGE: usize = 2048;
+
+    pub(crate) fn new(code: FailureCode, mut message: String) -> Self {
+        if message.len() > Self::MAX_MESSAGE {
+            let cut = (0..=Self::MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
+            message.truncate(cut.unwrap_or(0));
+        }
+        Self { code, message }
+    }
+
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.code.to_wire().to_le_bytes());
+        bytes.extend_from_slice(self.message.as_bytes());
+    }
+
+    /// Reads a failure; words that are not UTF-8 are repaired, because an error is still an error.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        let (code, words) = match bytes.split_first_chunk::<2>() {
+            Some((code, words)) => (FailureCode::from_wire(u16::from_le_bytes(*code)), words),
+            None => (FailureCode::Other(0), bytes),
+        };
+        Self::new(code, String::from_utf8_lossy(words).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remaining_time_ages_in_the_pipe() {
+        let remaining = Remaining::new(Some(Duration::from_millis(100)), 1_000_000_000);
+        assert_eq!(remaining.left_at(1_040_000_000), Some(Duration::from_millis(60)));
+        assert_eq!(remaining.left_at(2_000_000_000), Some(Duration::ZERO));
+        assert_eq!(remaining.left_at(900_000_000), Some(Duration::from_millis(100)));
+        assert_eq!(Remaining::new(None, 5).left_at(u64::MAX), None);
+    }
+
+    #[test]
+    fn remaining_time_survives_the_wire_and_a_short_payload_has_none() {
+        let remaining = Remaining::new(Some(Duration::from_secs(3)), 77);
+        let mut payload = remaining.to_bytes().to_vec();
+        payload.extend_from_slice(b"message");
+        assert_eq!(Remaining::split(&payload), Some((remaining, &b"message"[..])));
+        assert_eq!(Remaining::split(&payload[..15]), None);
+    }
+
+    #[test]
+    fn a_failure_survives_the_wire_and_long_words_are_cut_at_a_character() {
+        for (code, wire) in FailureCode::ALL {
+            let mut bytes = Vec::new();
+            Failure::new(code, "why".into()).append_to(&mut bytes);
+            assert_eq!(bytes[..2], wire.to_le_bytes());
+            assert_eq!(Failure::from_bytes(&bytes), Failure::new(code, "why".into()));
+        }
+        let long = Failure::new(FailureCode::Handler, "é".repeat(3000));
+        assert_eq!(long.message.len(), 2048);
+        assert_eq!(Failure::from_bytes(&[9]).code, FailureCode::Other(0));
+    }
+}

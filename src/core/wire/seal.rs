@@ -1,0 +1,101 @@
+//! Frames on their way out: begun, filled by the caller, sealed.
+//!
+//! A frame is built in place at the end of a buffer, so that a payload is copied once and several
+//! frames can leave in one write.
+
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+use super::{Flags, HEADER_LEN, Header, MAGIC, MASK_LEN, TRAILER_LEN};
+
+/// Finds the magic; built once, because a search over a short frame costs less than its set-up.
+pub(super) static FIND_MAGIC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&MAGIC));
+
+/// Appends a header to `unit` and answers where the frame starts; the payload is appended next.
+pub(crate) fn begin(unit: &mut Vec<u8>, header: Header) -> usize {
+    let start = unit.len();
+    unit.extend_from_slice(&header.to_bytes(0));
+    start
+}
+
+/// Ends the frame that starts at `start` and reaches to the end of `unit`: length, mask where the
+/// payload needs one, checksum.
+pub(crate) fn seal(unit: &mut Vec<u8>, start: usize) {
+    finish(unit, start);
+    if contains_magic(&unit[start + HEADER_LEN..]) {
+        unit.truncate(unit.len() - TRAILER_LEN);
+        mask(unit, start);
+    }
+}
+
+/// Cuts a frame that was written in part so that no reader will believe it: the checksum in its
+/// last bytes is changed, and the stream stays in step.
+///
+/// A caller that gave up is told "not sent"; finishing the frame as it was would deliver it.
+pub(crate) fn void(frame: &mut [u8]) {
+    if let Some(last) = frame.last_mut() {
+        // Any change of the checksum voids the frame. Both values keep the magic's last byte out.
+        *last = if *last ^ 0x01 == MAGIC[3] { *last ^ 0x02 } else { *last ^ 0x01 };
+    }
+}
+
+fn finish(unit: &mut Vec<u8>, start: usize) {
+    let length = (unit.len() - start - HEADER_LEN) as u32;
+    let at = start + Header::LENGTH_AT;
+    unit[at..at + 4].copy_from_slice(&length.to_le_bytes());
+    let checksum = crc32fast::hash(&unit[start..]);
+    unit.extend_from_slice(&checksum.to_le_bytes());
+}
+
+fn contains_magic(bytes: &[u8]) -> bool {
+    FIND_MAGIC.find(bytes).is_some()
+}
+
+/// Masks the payload with the first mask that leaves no magic in it.
+///
+/// A payload of 64 KiB holds at most 65,536 of the 2^32 patterns that four bytes can be, so nearly
+/// every mask will do. The masks come from a generator started by the payload's own checksum, so
+/// that nobody can prepare a payload that defeats a fixed list.
+#[cold]
+fn mask(unit: &mut Vec<u8>, start: usize) {
+    let payload_at = start + HEADER_LEN;
+    let flags_at = start + Header::FLAGS_AT;
+    let mut flags = Flags { masked: true, ..Flags::default() }.to_wire();
+    flags |= u16::from_le_bytes([unit[flags_at], unit[flags_at + 1]]);
+    unit[flags_at..flags_at + 2].copy_from_slice(&flags.to_le_bytes());
+
+    let mut state = crc32fast::hash(&unit[start..]) | 1;
+    unit.splice(payload_at..payload_at, [0; MASK_LEN]);
+    let end = unit.len();
+    let mut applied = [0; MASK_LEN];
+    loop {
+        state = xorshift(state);
+        let mask = state.to_le_bytes();
+        let both = std::array::from_fn(|i| applied[i] ^ mask[i]);
+        apply_mask(&mut unit[payload_at + MASK_LEN..], both);
+        unit[payload_at..payload_at + MASK_LEN].copy_from_slice(&mask);
+        applied = mask;
+        finish(unit, start);
+        if !contains_magic(&unit[payload_at..]) {
+            return;
+        }
+        unit.truncate(end);
+    }
+}
+
+/// XORs `bytes` with `mask`, repeated from their start; its own inverse.
+pub(super) fn apply_mask(bytes: &mut [u8], mask: [u8; MASK_LEN]) {
+    for chunk in bytes.chunks_mut(MASK_LEN) {
+        for (byte, mask) in chunk.iter_mut().zip(mask) {
+            *byte ^= mask;
+        }
+    }
+}
+
+/// Marsaglia's 32-bit xorshift (13, 17, 5): visits every value but zero.
+fn xorshift(mut state: u32) -> u32 {
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^ (state << 5)
+}

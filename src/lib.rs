@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used, clippy::expect_used)]
+
+mod blocking;
+pub mod codec;
+mod core;
+mod deadline;
+mod error;
+pub mod framing;
+mod node;
+mod pipe;
+mod stats;
+mod sys;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+
+pub use crate::core::recv::EndOfWriters;
+pub use blocking::*;
+pub use deadline::Deadline;
+pub use error::{Error, ErrorKind, Fate, Phase, Progress, Result};
+pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};
+pub use stats::{LinkStats, ReceiverStats, SenderStats};
+
+/// A number for a new life of an endpoint, unlike those of its earlier lives.
+fn new_epoch() -> u64 {
+    crate::core::wire::epoch_from(sys::random_u64())
+}

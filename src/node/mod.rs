@@ -1,0 +1,16 @@
+//! FIFOs in the file system: created, trusted, opened, paired.
+//!
+//! What must never happen here: a path that is not a FIFO is opened, a link is followed, a file is
+//! made by opening, another file is replaced or removed.
+
+mod end;
+mod fifo;
+mod opener;
+mod pair;
+mod trust;
+
+pub(crate) use end::{ReadEnd, WriteEnd};
+pub use fifo::{Fifo, FifoOptions};
+pub(crate) use opener::{ReadOpener, WriteOpener};
+pub use pair::Pair;
+pub use trust::{Owner, Trust};

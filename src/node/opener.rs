@@ -1,0 +1,167 @@
+//! One attempt to open an end: verified before and after, locked where it must be single.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{ReadEnd, Trust, WriteEnd};
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::pipe::{Attempt, Opener, Refusal};
+use crate::sys::{self, Identity, Watch};
+
+/// Opens the reading end of the FIFO at a path.
+#[derive(Debug)]
+pub(crate) struct ReadOpener {
+    place: Place,
+}
+
+/// Opens the writing end of the FIFO at a path.
+#[derive(Debug)]
+pub(crate) struct WriteOpener {
+    place: Place,
+    alone: bool,
+}
+
+/// A path, what is accepted there, and the watch over it while it is not.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    trust: Trust,
+    capacity: Option<usize>,
+    watch: Option<Arc<Watch>>,
+}
+
+impl ReadOpener {
+    pub(crate) fn new(path: &Path, trust: Trust, capacity: Option<usize>) -> Self {
+        Self { place: Place::new(path, trust, capacity) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.place.path
+    }
+
+    /// Tells of changes to the path, while the end is being opened.
+    pub(crate) fn watch(&self) -> Option<&Arc<Watch>> {
+        self.place.watch.as_ref()
+    }
+}
+
+impl WriteOpener {
+    pub(crate) fn new(path: &Path, trust: Trust, capacity: Option<usize>, alone: bool) -> Self {
+        Self { place: Place::new(path, trust, capacity), alone }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.place.path
+    }
+
+    /// Tells of changes to the path, while the end is being opened.
+    pub(crate) fn watch(&self) -> Option<&Arc<Watch>> {
+        self.place.watch.as_ref()
+    }
+}
+
+impl Opener for ReadOpener {
+    type End = ReadEnd;
+
+    fn attempt(&mut self) -> Result<Attempt<ReadEnd>> {
+        let opened = self.place.attempt(sys::open_reader, sys::lock_reader)?;
+        Ok(opened
+            .map(|(fd, identity)| ReadEnd::new(&self.place.path, self.place.trust, fd, identity)))
+    }
+}
+
+impl Opener for WriteOpener {
+    type End = WriteEnd;
+
+    fn attempt(&mut self) -> Result<Attempt<WriteEnd>> {
+        let alone = self.alone;
+        let opened = self.place.attempt(sys::open_writer, |fd| sys::lock_writer(fd, alone))?;
+        Ok(opened.map(|(fd, identity)| WriteEnd::new(&self.place.path, fd, identity)))
+    }
+}
+
+impl Place {
+    fn new(path: &Path, trust: Trust, capacity: Option<usize>) -> Self {
+        Self { path: path.to_path_buf(), trust, capacity, watch: None }
+    }
+
+    fn attempt(
+        &mut self,
+        open: impl FnOnce(&Path) -> io::Result<OwnedFd>,
+        lock: impl FnOnce(BorrowedFd<'_>) -> io::Result<bool>,
+    ) -> Result<Attempt<(OwnedFd, Identity)>> {
+        let attempt = self.open_verified(open, lock)?;
+        match attempt {
+            Attempt::Refused(Refusal::NoReader | Refusal::NotFound) => {
+                if self.watch.is_none() {
+                    self.watch = Watch::new().map(Arc::new);
+                }
+                if let Some(watch) = &self.watch {
+                    watch.follow(&self.path);
+                }
+            }
+            // A refused lock is noticed by the timer: our own attempts would wake the watch.
+            Attempt::Refused(Refusal::Busy) | Attempt::Open(_) => self.watch = None,
+        }
+        Ok(attempt)
+    }
+
+    fn open_verified(
+        &self,
+        open: impl FnOnce(&Path) -> io::Result<OwnedFd>,
+        lock: impl FnOnce(BorrowedFd<'_>) -> io::Result<bool>,
+    ) -> Result<Attempt<(OwnedFd, Identity)>> {
+        // The type first: opening a device can have effects, and a socket answers ENXIO like a
+        // FIFO without a reader.
+        let before = match sys::facts_at(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Attempt::Refused(Refusal::NotFound));
+            }
+            facts => facts.map_err(|error| self.failed(error))?,
+        };
+        self.trust.check(&before, &self.path)?;
+        let fd = match open(&self.path) {
+            Ok(fd) => fd,
+            Err(error) => return self.refused(error),
+        };
+        // The path may have been given to another file in between.
+        let facts = sys::facts_of(&fd).map_err(|error| self.failed(error))?;
+        self.trust.check(&facts, &self.path)?;
+        if !lock(fd.as_fd()).map_err(|error| self.failed(error))? {
+            return Ok(Attempt::Refused(Refusal::Busy));
+        }
+        if let Some(capacity) = self.capacity {
+            sys::set_capacity(fd.as_fd(), capacity);
+        }
+        Ok(Attempt::Open((fd, facts.identity)))
+    }
+
+    fn refused<T>(&self, error: io::Error) -> Result<Attempt<T>> {
+        if sys::is_no_reader(&error) {
+            return Ok(Attempt::Refused(Refusal::NoReader));
+        }
+        if error.kind() == io::ErrorKind::NotFound {
+            return Ok(Attempt::Refused(Refusal::NotFound));
+        }
+        if sys::is_link(&error) {
+            // It was put there in between.
+            return Err(Error::new(ErrorKind::NotAFifo, Phase::Open).at(&self.path));
+        }
+        Err(self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::system(error, Phase::Open).at(&self.path)
+    }
+}
+
+impl<End> Attempt<End> {
+    fn map<Other>(self, f: impl FnOnce(End) -> Other) -> Attempt<Other> {
+        match self {
+            Self::Open(end) => Attempt::Open(f(end)),
+            Self::Refused(refusal) => Attempt::Refused(refusal),
+        }
+    }
+}

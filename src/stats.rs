@@ -1,0 +1,61 @@
+//! Counters that endpoints keep: plain numbers, cheap enough to be always on.
+
+/// What a receiver has seen since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReceiverStats {
+    /// Messages delivered.
+    pub messages: u64,
+    /// Bytes of the delivered messages, framing not counted.
+    pub bytes: u64,
+    /// Bytes that were of no frame and were skipped.
+    pub skipped_bytes: u64,
+    /// Frames and messages that were cut off, overwritten or given up midway.
+    pub torn: u64,
+    /// Whole frames of another version or an unknown kind.
+    pub unknown: u64,
+    /// Messages refused because they exceed the limit.
+    pub too_large: u64,
+    /// Times the descriptor was exchanged because the last writer had left.
+    pub renewals: u64,
+    /// Times the path was found to name another FIFO, which was then opened.
+    pub replaced: u64,
+}
+
+/// What a sender has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SenderStats {
+    /// Messages framed; those of a failed call included.
+    pub messages: u64,
+    /// Bytes of these messages, framing not counted.
+    pub bytes: u64,
+    /// Times the end was given up because its reader had left or its path named another FIFO.
+    pub reconnects: u64,
+    /// Times a call failed inside a message, so that the end was closed and its epoch ended.
+    pub poisoned: u64,
+}
+
+/// What the two FIFOs of a client or a server have seen since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkStats {
+    /// Events that came: requests or replies, and control.
+    pub events: u64,
+    /// Frames addressed to an earlier life, and replies that nobody waits for any more.
+    pub late: u64,
+    /// Requests that had expired before they were handed out.
+    pub expired: u64,
+    /// Bytes that were of no frame and were skipped.
+    pub skipped_bytes: u64,
+    /// Frames and messages that were cut off, overwritten or given up midway.
+    pub torn: u64,
+    /// Whole frames of another version or an unknown kind.
+    pub unknown: u64,
+    /// Messages refused because they exceed the limit.
+    pub too_large: u64,
+    /// Times the peer that reads from us has left.
+    pub peers_lost: u64,
+    /// Times a path was found to name another FIFO, which was then opened.
+    pub replaced: u64,
+}

@@ -1,0 +1,1 @@
+//! Real FIFOs, real processes, under a watchdog. Nothing here needs a foreign program.
