@@ -11,7 +11,7 @@ use crate::codec::{Codec, Json};
 use crate::core::calls::CallId;
 use crate::core::client::Caller;
 use crate::core::event::Event;
-use crate::core::link::Link;
+use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
@@ -121,7 +121,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
         let mut body = self.turn.with(|caller| caller.request_body());
         self.encode(request, &mut body).map_err(|error| self.sign(error, term))?;
-        let left = term.deadline.remaining(term.began);
+        let left = term.deadline.remaining(Instant::now());
         let id = self.turn.with(|caller| caller.call(body, left, sys::monotonic_ns()));
         let reply = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
@@ -338,8 +338,8 @@ impl Session for Caller<ReadOpener, WriteOpener> {
         self.link_mut().step_open(now, deadline).map_err(|error| error.at(&path))
     }
 
-    fn step(&mut self, now: Instant) -> Result<Wait> {
-        Caller::step(self, now)
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        Caller::step(self, now, directions)
     }
 
     fn wakeups(&mut self) -> &mut Vec<u64> {

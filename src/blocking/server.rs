@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::options::{Common, Observer, TIMEOUT, Term, Waiting};
 use super::turn::{HeldEnds, Session, Turn};
 use crate::codec::{Codec, Json};
-use crate::core::link::Link;
+use crate::core::link::{Directions, Link};
 use crate::core::outbox::Ticket;
 use crate::core::recv::EndOfWriters;
 use crate::core::server::{Answerer, Asked, Caller, NEXT_REQUEST};
@@ -278,9 +278,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         let sent = shared.turn.wait(ticket, term, Phase::Write, |answerer, now| {
             answerer.outcome(ticket, now, term.deadline)
         });
-        if sent.is_err() {
-            shared.turn.with(|answerer| answerer.give_up(ticket));
-        }
+        shared.turn.with(|answerer| answerer.give_up(ticket));
         match refused {
             Some(error) => Err(shared.turn.with(|answerer| term.sign(error, answerer.path()))),
             None => sent,
@@ -341,11 +339,9 @@ impl<Rep, C: Codec<Rep>> Drop for Responder<Rep, C> {
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else { return };
         let words = "the request was dropped without an answer".to_owned();
-        shared.turn.with(|answerer| {
+        shared.turn.nudge(|answerer| {
             let ticket = answerer.fail(self.caller, FailureCode::Dropped, words);
             answerer.forget(ticket);
-            // Nobody is left to be told of a failure here; the next step meets it again.
-            let _ = answerer.step(Instant::now());
         });
     }
 }
@@ -465,8 +461,8 @@ impl Session for Answerer<ReadOpener, WriteOpener> {
         self.link_mut().step_open(now, deadline)
     }
 
-    fn step(&mut self, now: Instant) -> Result<Wait> {
-        Answerer::step(self, now)
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        Answerer::step(self, now, directions)
     }
 
     fn wakeups(&mut self) -> &mut Vec<u64> {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::drive::{Notices, sleep};
 use super::options::{Common, Observer, Term};
 use super::pause::{Pause, Spell};
-use crate::core::link::Link;
+use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
@@ -31,8 +31,8 @@ pub(crate) trait Session {
     /// Opens what must be open before anything can come.
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>>;
 
-    /// Moves bytes both ways, without waiting.
-    fn step(&mut self, now: Instant) -> Result<Wait>;
+    /// Moves bytes in these directions, without waiting.
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait>;
 
     /// Keys of those that have something to look at.
     fn wakeups(&mut self) -> &mut Vec<u64>;
@@ -106,6 +106,16 @@ impl<S: Session> Turn<S> {
         work(&mut self.lock().session)
     }
 
+    /// Works on the session and moves what that gave to move, without waiting.
+    ///
+    /// A failure of the step has nobody here to be told; whoever steps next meets it again.
+    pub(crate) fn nudge(&self, work: impl FnOnce(&mut S)) {
+        let mut state = self.lock();
+        work(&mut state.session);
+        let _ = state.step(Instant::now());
+        state.wake_ready(NOBODY);
+    }
+
     /// Steps the session until `ready` has an answer, which it must by the deadline. `key` names
     /// the waiter among [`Session::wakeups`]; no two threads wait under the same.
     pub(crate) fn wait<R>(
@@ -118,9 +128,10 @@ impl<S: Session> Turn<S> {
         let mut now = term.began;
         let mut spell: Option<Spell> = None;
         let mut notices = Notices::new(&self.observer, term.began);
+        let mut slept = Ok(());
         let mut state = self.lock();
         loop {
-            let stepped = state.session.step(now);
+            let stepped = state.step(now);
             state.wake_ready(key);
             let outcome = match stepped {
                 Ok(wait) => ready(&mut state.session, now).ok_or(wait),
@@ -142,7 +153,7 @@ impl<S: Session> Turn<S> {
                 now = Instant::now();
                 continue;
             }
-            let led = state.lead(wait);
+            let led = state.lead(wait, now);
             let look_again = wait.readable && {
                 let spell = spell.get_or_insert_with(|| state.pause.begin(now));
                 state.pause.look_again(spell, now)
@@ -150,15 +161,18 @@ impl<S: Session> Turn<S> {
             if look_again {
                 drop(state);
             } else {
-                let wait = notices.tell(now, state.session.path(), phase, wait);
+                let wait = notices.tell(now, state.session.path(), phase, led);
                 let ends = state.session.ends();
                 drop(state);
-                // A failure to sleep shows in the next step, which then fails by itself or goes on.
-                let _ = sleep(ends.borrow(), wait, now);
+                slept = sleep(ends.borrow(), wait, now);
             }
             now = Instant::now();
             state = self.lock();
             state.resign(led);
+            if let Err(error) = std::mem::replace(&mut slept, Ok(())) {
+                state.hand_over();
+                return Err(term.sign(error, state.session.path()));
+            }
         }
     }
 
@@ -192,6 +206,13 @@ impl<S: Session> Turn<S> {
     }
 }
 
+/// No waiter has this key.
+const NOBODY: u64 = u64::MAX;
+
+/// How long a leader sleeps at most that only writes, because another reads: should that one leave
+/// and nobody be parked, reading is taken over after this.
+const REVIEW: Duration = Duration::from_millis(5);
+
 /// How long a thread parks at most before it looks for itself.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
@@ -206,7 +227,20 @@ impl<S: Session> State<S> {
             && timer.is_none_or(|timer| leaders.iter().any(|leader| leader.until.passed(timer)))
     }
 
-    fn lead(&mut self, wait: Wait) -> Wait {
+    /// Moves bytes in the directions that nobody sleeps on.
+    fn step(&mut self, now: Instant) -> Result<Wait> {
+        let directions = Directions {
+            read: !self.leaders.iter().any(|leader| leader.readable),
+            write: !self.leaders.iter().any(|leader| leader.writable),
+        };
+        self.session.step(now, directions)
+    }
+
+    fn lead(&mut self, wait: Wait, now: Instant) -> Wait {
+        let wait = match wait.readable {
+            true => wait,
+            false => wait.no_later_than(Deadline::after(now, REVIEW)),
+        };
         self.leaders.push(wait);
         wait
     }

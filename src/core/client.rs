@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::calls::{Answer, CallId, Calls};
 use super::event::{Event, Verb};
-use super::link::Link;
+use super::link::{Directions, Link};
 use super::outbox::TakenBack;
 use super::step::Wait;
 use super::wire::{self, Failure, FailureCode, Remaining};
@@ -74,8 +74,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// Moves bytes and matches replies with calls.
-    pub(crate) fn step(&mut self, now: Instant) -> Result<Wait> {
-        let moved = self.link.step(now)?;
+    pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        let moved = self.link.step(now, directions)?;
         while let Some(event) = self.link.next_event() {
             self.hear(event);
         }

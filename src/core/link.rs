@@ -50,6 +50,19 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     pub(crate) stats: LinkStats,
 }
 
+/// Which directions a step moves bytes in: a front end whose threads share a link leaves a
+/// direction to the one that sleeps on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Directions {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+}
+
+impl Directions {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) const BOTH: Self = Self { read: true, write: true };
+}
+
 /// What a step found out, beside what to wait for.
 #[derive(Debug)]
 pub(crate) struct Moved {
@@ -184,16 +197,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         }))
     }
 
-    /// Moves bytes both ways, without waiting.
-    pub(crate) fn step(&mut self, now: Instant) -> Result<Moved> {
+    /// Moves bytes in these directions, without waiting.
+    pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Moved> {
         let mut moved = Moved {
             wait: Wait { readable: false, writable: false, until: Deadline::NEVER },
             lost: None,
             hung_up: false,
         };
         self.check_standing(now, &mut moved)?;
-        self.write(now, &mut moved)?;
-        self.read(now, &mut moved)?;
+        if directions.write {
+            self.write(now, &mut moved)?;
+        }
+        if directions.read {
+            self.read(now, &mut moved)?;
+        }
         Ok(moved)
     }
 
@@ -203,32 +220,31 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             self.refusals = 0;
             return Ok(());
         }
-        loop {
-            if self.writer.is_none() && !self.open_writer(now, moved)? {
-                return Ok(());
-            }
-            let Some(writer) = &mut self.writer else { return Ok(()) };
-            let wrote = self.outbox.step(writer, self.peer);
-            match wrote.map_err(|error| Error::system(error, Phase::Write))? {
-                Wrote::All => self.stalled_since = None,
-                Wrote::Busy => {
-                    self.stalled_since = None;
-                    moved.wait.until = Deadline::at(now);
-                }
-                Wrote::Full { moved: progress } => {
-                    if progress {
-                        self.stalled_since = None;
-                    }
-                    self.stalled_since.get_or_insert(now);
-                    moved.wait.writable = true;
-                }
-                Wrote::NoReader => {
-                    self.lose_writer(moved);
-                    continue;
-                }
-            }
+        if self.writer.is_none() && !self.open_writer(now, moved)? {
             return Ok(());
         }
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let wrote = self.outbox.step(writer, self.peer);
+        match wrote.map_err(|error| Error::system(error, Phase::Write))? {
+            Wrote::All => self.stalled_since = None,
+            Wrote::Busy => {
+                self.stalled_since = None;
+                moved.wait.until = Deadline::at(now);
+            }
+            Wrote::Full { moved: progress } => {
+                if progress {
+                    self.stalled_since = None;
+                }
+                self.stalled_since.get_or_insert(now);
+                moved.wait.writable = true;
+            }
+            Wrote::NoReader => {
+                self.lose_writer(moved);
+                // What is still to be written goes to the next reader, from the next step on.
+                moved.wait.until = Deadline::at(now);
+            }
+        }
+        Ok(())
     }
 
     fn open_writer(&mut self, now: Instant, moved: &mut Moved) -> Result<bool> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::{Event, Verb};
-use super::link::Link;
+use super::link::{Directions, Link};
 use super::outbox::{TakenBack, Ticket};
 use super::recv::EndOfWriters;
 use super::step::Wait;
@@ -71,15 +71,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// Moves bytes.
-    pub(crate) fn step(&mut self, now: Instant) -> Result<Wait> {
-        let moved = self.link.step(now)?;
+    pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        let moved = self.link.step(now, directions)?;
         self.hung_up |= moved.hung_up;
         if let Some(lost) = moved.lost {
             self.wakeups.extend(&lost);
             self.lost.extend(lost);
         }
         self.link.outbox().drain_written(&mut self.wakeups);
-        if self.link.has_events() || self.hung_up {
+        if self.link.has_events() || moved.hung_up {
             self.wakeups.push(NEXT_REQUEST);
         }
         if self.link.stall_passes(self.stall, now) {
@@ -151,30 +151,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         now: Instant,
         deadline: Deadline,
     ) -> Option<Result<()>> {
-        let outcome = self.written(ticket, now, deadline)?;
-        self.forget(ticket);
-        Some(outcome)
-    }
-
-    /// Nobody will ask what became of this reply.
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
-        self.awaited = self.awaited.saturating_sub(1);
-        self.lost.retain(|lost| *lost != ticket && self.awaited > 0);
-    }
-
-    /// Takes a reply back whose sender has stopped waiting. What of it is unwritten never will be.
-    pub(crate) fn give_up(&mut self, ticket: Ticket) {
-        self.link.outbox().take_back(ticket);
-        self.lost.retain(|lost| *lost != ticket);
-    }
-
-    /// Why no request has come.
-    pub(crate) fn silence(&self) -> Error {
-        let kind = if self.link.had_writer() { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
-        Error::new(kind, Phase::Read)
-    }
-
-    fn written(&mut self, ticket: Ticket, now: Instant, deadline: Deadline) -> Option<Result<()>> {
         if self.lost.contains(&ticket) {
             let error = Error::new(ErrorKind::PeerClosed, Phase::Write);
             return Some(Err(error.with_fate(Fate::NotSent)));
@@ -193,5 +169,24 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 .unwrap_or_else(|| Error::new(ErrorKind::WriteStalled, Phase::Write))
                 .with_fate(Fate::NotSent)),
         })
+    }
+
+    /// Nobody asks any more what became of this reply. What of it is unwritten never will be.
+    pub(crate) fn give_up(&mut self, ticket: Ticket) {
+        self.link.outbox().take_back(ticket);
+        self.forget(ticket);
+    }
+
+    /// As [`give_up`](Self::give_up), but the reply is still to be written.
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.awaited = self.awaited.saturating_sub(1);
+        let none_awaited = self.awaited == 0;
+        self.lost.retain(|lost| *lost != ticket && !none_awaited);
+    }
+
+    /// Why no request has come.
+    pub(crate) fn silence(&self) -> Error {
+        let kind = if self.link.had_writer() { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
+        Error::new(kind, Phase::Read)
     }
 }
