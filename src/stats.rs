@@ -59,3 +59,20 @@ pub struct LinkStats {
     /// Times a path was found to name another FIFO, which was then opened.
     pub replaced: u64,
 }
+
+impl LinkStats {
+    /// The sum of two shares.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            events: self.events + other.events,
+            late: self.late + other.late,
+            expired: self.expired + other.expired,
+            skipped_bytes: self.skipped_bytes + other.skipped_bytes,
+            torn: self.torn + other.torn,
+            unknown: self.unknown + other.unknown,
+            too_large: self.too_large + other.too_large,
+            peers_lost: self.peers_lost + other.peers_lost,
+            replaced: self.replaced + other.replaced,
+        }
+    }
+}

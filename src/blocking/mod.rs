@@ -12,8 +12,8 @@ mod sender;
 mod server;
 mod turn;
 
-pub use client::{Client, ClientOptions, Request};
+pub use client::{Call, Client, ClientOptions};
 pub use options::Waiting;
 pub use receiver::{Messages, Receiver, ReceiverOptions};
 pub use sender::{Sender, SenderOptions};
-pub use server::{Context, Incoming, Requests, Responder, Server, ServerOptions};
+pub use server::{Context, Request, Requests, Responder, Server, ServerOptions};

@@ -70,6 +70,16 @@ impl Assembly {
         self.open.is_empty()
     }
 
+    /// Bytes of memory that are held.
+    pub(crate) fn held(&self) -> usize {
+        self.done.capacity() + self.open.iter().map(|open| open.bytes.capacity()).sum::<usize>()
+    }
+
+    /// Bytes of memory that the largest message in the making holds.
+    pub(crate) fn largest(&self) -> usize {
+        self.open.iter().map(|open| open.bytes.capacity()).max().unwrap_or(0)
+    }
+
     /// Drops what was put together of this message; answers whether there was any.
     pub(crate) fn abandon(&mut self, key: Key) -> bool {
         let at = self.open.iter().position(|partial| partial.key == key);

@@ -3,18 +3,14 @@
 //! A step writes what there is room for *and* reads what is there, so that neither direction ever
 //! waits for the other: two peers that write to each other at the same time cannot block.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::assembly::{Added, Assembly, Key, Part};
-use super::buffer::Buffer;
-use super::dialect::{Dialect, Heard};
-use super::event::{Event, Verb};
+use super::event::Event;
+use super::inbox::Inbox;
 use super::open::Opening;
 use super::outbox::{Outbox, Ticket, Wrote};
 use super::recv::STANDING_CHECK;
 use super::step::{Step, Wait};
-use super::wire::SkipReason;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing};
@@ -36,17 +32,9 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     had_writer: bool,
     latched: bool,
     outbox: Outbox,
-    buffer: Buffer,
-    dialect: Dialect,
-    assembly: Assembly,
-    inbox: VecDeque<Event>,
-    inbox_bytes: usize,
-    /// Requests refused for their size whose refusals may still wait to be written.
-    refusals: usize,
-    limit: usize,
+    inbox: Inbox,
     epoch: u64,
-    /// The life of the peer that was heard last.
-    peer: u64,
+    /// What this side counts; the inbox has its own share.
     pub(crate) stats: LinkStats,
 }
 
@@ -73,10 +61,6 @@ pub(crate) struct Moved {
     pub(crate) hung_up: bool,
 }
 
-/// Answers to control that wait to be written; beyond them nothing more is heard. A peer that
-/// pings without ever reading the answers costs this much and no more.
-const MAX_CONTROL: usize = 256;
-
 /// Reads between two looks at the clock: at most 1 MiB.
 const READS_A_STEP: usize = 16;
 
@@ -92,18 +76,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             next_check: None,
             stalled_since: None,
             stall_reported: false,
-            refusals: 0,
             had_writer: false,
             latched: false,
             outbox: Outbox::default(),
-            buffer: Buffer::default(),
-            dialect: Dialect::default(),
-            assembly: Assembly::new(limit),
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
-            limit,
+            inbox: Inbox::new(limit, epoch),
             epoch,
-            peer: 0,
             stats: LinkStats::default(),
         }
     }
@@ -163,23 +140,24 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     pub(crate) fn has_events(&self) -> bool {
-        !self.inbox.is_empty()
+        self.inbox.has_events()
     }
 
     /// The next event that has come.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
-        let event = self.inbox.pop_front()?;
-        self.inbox_bytes -= cost(&event);
-        Some(event)
+        self.inbox.next_event()
     }
 
     /// Takes back the memory of an event's body.
     pub(crate) fn recycle(&mut self, body: Vec<u8>) {
-        if body.capacity() > self.assembly.done().capacity() && body.capacity() > Buffer::CAPACITY {
-            *self.assembly.done() = body;
-        } else {
-            self.outbox.recycle(body);
+        if let Some(small) = self.inbox.recycle(body) {
+            self.outbox.recycle(small);
         }
+    }
+
+    /// What has been seen so far.
+    pub(crate) fn stats(&self) -> LinkStats {
+        self.inbox.stats.plus(self.stats)
     }
 
     /// Opens the incoming FIFO.
@@ -217,14 +195,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn write(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
         if self.outbox.is_empty() {
             self.stalled_since = None;
-            self.refusals = 0;
+            self.inbox.all_written();
             return Ok(());
         }
         if self.writer.is_none() && !self.open_writer(now, moved)? {
             return Ok(());
         }
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        let wrote = self.outbox.step(writer, self.peer);
+        let wrote = self.outbox.step(writer, self.inbox.peer());
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
             Wrote::All => self.stalled_since = None,
             Wrote::Busy => {
@@ -265,7 +243,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// The peer that read from us has left.
     fn lose_writer(&mut self, moved: &mut Moved) {
         self.writer = None;
-        self.peer = 0;
+        self.inbox.forget_peer();
         self.stalled_since = None;
         self.stats.peers_lost += 1;
         moved.lost.get_or_insert_default().extend(self.outbox.rewind());
@@ -273,9 +251,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     fn read(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
         for _ in 0..READS_A_STEP {
-            self.hear();
+            self.inbox.hear(&mut self.outbox);
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
-            if self.is_full() {
+            if self.inbox.is_full(&self.outbox) {
                 return Ok(());
             }
             let deadline = Deadline::NEVER;
@@ -284,7 +262,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 return Ok(());
             }
             let Some(reader) = &mut self.reader else { return Ok(()) };
-            let read = self.buffer.fill(reader);
+            let read = self.inbox.fill(reader);
             match read.map_err(|error| Error::system(error, Phase::Read))? {
                 Some(Read::Bytes(_)) | None => self.had_writer = true,
                 Some(Read::Empty) => {
@@ -337,9 +315,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn leave_reader(&mut self) {
         self.reader = None;
         self.stats.replaced += 1;
-        self.buffer.clear();
-        self.dialect = Dialect::default();
-        self.assembly = Assembly::new(self.limit);
+        self.inbox.discard();
     }
 
     /// Looks now and then whether both paths still lead here.
@@ -362,132 +338,4 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         }
         Ok(())
     }
-
-    /// Turns unread bytes into events.
-    fn hear(&mut self) {
-        while !self.buffer.is_empty() && !self.is_full() {
-            let at = self.buffer.position();
-            match self.dialect.decode(self.buffer.unread()) {
-                Heard::More => return,
-                Heard::Skip { used, reason } => {
-                    self.buffer.consume(used);
-                    self.stats.skipped_bytes += used as u64;
-                    match reason {
-                        SkipReason::Garbage => {}
-                        SkipReason::Torn => self.stats.torn += 1,
-                        SkipReason::Unknown => self.stats.unknown += 1,
-                    }
-                }
-                Heard::Whole { verb, from, to, id, body, used } => {
-                    self.buffer.consume(used);
-                    if !self.is_for_us(to) {
-                        continue;
-                    }
-                    let mut copy = self.outbox.spare();
-                    copy.extend_from_slice(self.buffer.consumed(at + body.start..at + body.end));
-                    self.deliver(Event { verb, from, to, id, body: copy });
-                }
-                Heard::Part { verb, to, key, offset, total, body, used } => {
-                    self.buffer.consume(used);
-                    if !self.is_for_us(to) {
-                        continue;
-                    }
-                    let bytes = self.buffer.consumed(at + body.start..at + body.end);
-                    let part =
-                        Part { key, offset: Some(offset), total: Some(total), bytes, last: false };
-                    let (added, dropped) = self.assembly.add(part);
-                    self.stats.torn += dropped as u64;
-                    self.added(added, Event { verb, from: key.0, to, id: key.1, body: Vec::new() });
-                }
-            }
-        }
-    }
-
-    fn added(&mut self, added: Added, mut event: Event) {
-        match added {
-            Added::Open => {}
-            Added::Torn => self.stats.torn += 1,
-            Added::TooLarge => {
-                self.stats.too_large += 1;
-                self.refuse_large(event);
-            }
-            Added::Complete => {
-                event.body = std::mem::take(self.assembly.done());
-                self.deliver(event);
-            }
-        }
-    }
-
-    /// A request or a reply that exceeds the limit fails its own call and nothing else.
-    fn refuse_large(&mut self, event: Event) {
-        let code = super::wire::FailureCode::TooLarge;
-        let words = format!("the limit is {} bytes", self.limit);
-        let mut body = self.outbox.spare();
-        super::wire::Failure::new(code, words).append_to(&mut body);
-        let failure = Event { verb: Verb::Failure, body, ..event };
-        match event.verb {
-            // To the caller, as the server's answer.
-            Verb::Request => {
-                self.refusals += 1;
-                self.answer(Verb::Failure, failure);
-            }
-            // To our own caller, in place of the reply.
-            Verb::Reply | Verb::Failure => self.deliver(failure),
-            _ => {}
-        }
-    }
-
-    fn deliver(&mut self, event: Event) {
-        if event.to != 0 {
-            // Only who knows our life can speak of its own as the current one.
-            self.peer = event.from;
-        }
-        self.stats.events += 1;
-        match event.verb {
-            Verb::Ping => self.answer(Verb::Pong, event),
-            Verb::Cancel => {
-                self.forget(event.key());
-                self.answer(Verb::Cancelled, event);
-            }
-            _ => {
-                self.inbox_bytes += cost(&event);
-                self.inbox.push_back(event);
-            }
-        }
-    }
-
-    /// Answers control at once: it is behind no handler and no queue of requests.
-    fn answer(&mut self, verb: Verb, event: Event) {
-        let (from, to) = (self.epoch, event.from);
-        self.outbox.push(Event { verb, from, to, ..event });
-    }
-
-    /// Drops a request that nobody has taken yet, and what was put together of one.
-    fn forget(&mut self, key: Key) {
-        self.assembly.abandon(key);
-        let before = self.inbox.len();
-        self.inbox.retain(|event| event.verb != Verb::Request || event.key() != key);
-        if self.inbox.len() < before {
-            self.inbox_bytes = self.inbox.iter().map(cost).sum();
-        }
-    }
-
-    /// Whether what has come must be taken, or what was answered be read, before more is heard:
-    /// the peer then waits in the pipe, and its memory is not ours.
-    fn is_full(&self) -> bool {
-        let unasked = self.outbox.control_len() + self.refusals;
-        self.inbox_bytes >= self.limit || unasked >= MAX_CONTROL
-    }
-
-    /// What is addressed to another life is late or stale, and nobody here waits for it.
-    fn is_for_us(&mut self, to: u64) -> bool {
-        let ours = to == 0 || to == self.epoch;
-        self.stats.late += u64::from(!ours);
-        ours
-    }
-}
-
-/// What an event counts for against the limit: its body and the place it takes in the queue.
-fn cost(event: &Event) -> usize {
-    event.body.len() + size_of::<Event>()
 }

@@ -11,6 +11,7 @@ pub(crate) mod calls;
 pub(crate) mod client;
 pub(crate) mod dialect;
 pub(crate) mod event;
+pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod open;
 pub(crate) mod outbox;
@@ -21,5 +22,7 @@ pub(crate) mod server;
 pub(crate) mod step;
 pub(crate) mod wire;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod script;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! The answering side of a pair.
+
+mod options;
+mod responder;
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub use options::ServerOptions;
+pub use responder::{Request, Responder};
+
+use super::options::Term;
+use super::turn::{HeldEnds, Session};
+use crate::codec::{Codec, Json};
+use crate::core::link::Directions;
+use crate::core::server::{Answerer, Asked, NEXT_REQUEST};
+use crate::core::step::{Step, Wait};
+use crate::core::wire::FailureCode;
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::node::{Pair, ReadOpener, WriteOpener};
+use crate::stats::LinkStats;
+use crate::sys;
+use responder::Shared;
+
+/// Answers the calls of a [`Client`](super::Client) over a [`Pair`]: requests of type `Req`,
+/// replies of type `Rep`.
+///
+/// [`serve`](Self::serve) runs a handler on this thread; [`requests`](Self::requests) hands out
+/// requests whose replies may be sent from any thread. Clients come and go; by default a server
+/// waits for the next.
+pub struct Server<Req, Rep, C = Json> {
+    shared: Arc<Shared<C>>,
+    types: PhantomData<fn(Req) -> Rep>,
+}
+
+impl<Req, Rep> Server<Req, Rep> {
+    /// Opens the server's side of a pair; see [`ServerOptions::open`].
+    ///
+    /// # Errors
+    /// As [`ServerOptions::open`].
+    pub fn open(pair: &Pair) -> Result<Self>
+    where
+        Json: Codec<Req> + Codec<Rep>,
+    {
+        Self::options().open(pair)
+    }
+
+    /// Options, among them the codec.
+    pub fn options() -> ServerOptions<Req, Rep> {
+        ServerOptions::new()
+    }
+}
+
+impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
+    /// Answers requests one after the other until the handler says stop, or until the last client
+    /// has left where that is the end ([`ServerOptions::end_of_writers`]).
+    ///
+    /// A handler's error and a handler's panic reach the caller as [`ErrorKind::Remote`] with
+    /// their words, and the server goes on. So it does when a client dies before its reply.
+    ///
+    /// # Errors
+    /// What ends the server itself, such as a path that is no longer a FIFO.
+    pub fn serve<E: fmt::Display>(
+        &mut self,
+        mut handler: impl FnMut(Req, &Context) -> Result<Rep, E>,
+    ) -> Result<()> {
+        let stop = Cell::new(false);
+        while let Some(request) = self.next(Term::until(Deadline::NEVER))? {
+            let Request { value, responder } = request;
+            let context = Context { deadline: responder.deadline(), stop: &stop };
+            // The handler is the user's; what it left half done is the user's to know.
+            let outcome = catch_unwind(AssertUnwindSafe(|| handler(value, &context)));
+            let sent = match outcome {
+                Ok(Ok(reply)) => responder.send(&reply),
+                Ok(Err(error)) => responder.fail(error),
+                Err(panic) => responder.panicked(&*panic),
+            };
+            // The client that asked may be gone or stuck; the next one is not.
+            drop(sent);
+            if stop.get() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The requests to come, each with a handle for its reply that can go to another thread. Ends
+    /// as [`serve`](Self::serve) does. An error concerns the server itself.
+    pub fn requests(&mut self) -> Requests<'_, Req, Rep, C> {
+        Requests { server: self }
+    }
+
+    /// The next request, waiting at most this long for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`] or [`ErrorKind::NoWriter`] where none came,
+    /// [`ErrorKind::PeerClosed`] where the last client has left and that is the end.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Request<Req, Rep, C>> {
+        match self.next(Term::timeout(timeout)) {
+            Ok(Some(request)) => Ok(request),
+            Ok(None) => Err(Error::new(ErrorKind::PeerClosed, Phase::Read)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What this server has seen so far.
+    pub fn stats(&self) -> LinkStats {
+        self.shared.turn.with(|answerer| answerer.link().stats())
+    }
+
+    fn next(&mut self, term: Term) -> Result<Option<Request<Req, Rep, C>>> {
+        loop {
+            let asked = self.shared.turn.wait(NEXT_REQUEST, term, Phase::Read, |answerer, now| {
+                match answerer.next_request(sys::monotonic_ns()) {
+                    Ok(Some(asked)) => Some(Ok(asked)),
+                    Ok(None) if term.deadline.passed(now) => Some(Err(answerer.silence())),
+                    Ok(None) => None,
+                    Err(error) => Some(Err(error)),
+                }
+            });
+            let asked = match asked {
+                Err(error) if error.kind() == ErrorKind::PeerClosed => return Ok(None),
+                asked => asked?,
+            };
+            if let Some(request) = self.receive(asked) {
+                return Ok(Some(request));
+            }
+        }
+    }
+
+    /// Reads a request; one that cannot be read is answered here and now.
+    fn receive(&self, asked: Asked) -> Option<Request<Req, Rep, C>> {
+        let deadline =
+            asked.left.map_or(Deadline::NEVER, |left| Deadline::after(Instant::now(), left));
+        let responder = Responder::new(Arc::clone(&self.shared), asked.caller, deadline);
+        let value: Result<Req, _> = self.shared.codec.decode(asked.message());
+        self.shared.turn.with(|answerer| answerer.link_mut().recycle(asked.into_body()));
+        match value {
+            Ok(value) => Some(Request { value, responder }),
+            Err(error) => {
+                drop(responder.refuse(FailureCode::Codec, error.to_string()));
+                None
+            }
+        }
+    }
+}
+
+impl<Req, Rep, C> fmt::Debug for Server<Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// What a handler knows beside the request.
+#[derive(Debug)]
+pub struct Context<'a> {
+    deadline: Deadline,
+    stop: &'a Cell<bool>,
+}
+
+impl Context<'_> {
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// How long the caller will still wait; `None` for without end.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.remaining(Instant::now())
+    }
+
+    /// Ends [`Server::serve`] once this request is answered.
+    pub fn stop(&self) {
+        self.stop.set(true);
+    }
+}
+
+/// The requests that come to a [`Server`].
+#[derive(Debug)]
+pub struct Requests<'a, Req, Rep, C> {
+    server: &'a mut Server<Req, Rep, C>,
+}
+
+impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Iterator for Requests<'_, Req, Rep, C> {
+    type Item = Result<Request<Req, Rep, C>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.server.next(Term::until(Deadline::NEVER)).transpose()
+    }
+}
+
+impl Session for Answerer<ReadOpener, WriteOpener> {
+    fn path(&self) -> &Path {
+        self.link().incoming().path()
+    }
+
+    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        self.link_mut().step_open(now, deadline)
+    }
+
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        Answerer::step(self, now, directions)
+    }
+
+    fn wakeups(&mut self) -> &mut Vec<u64> {
+        Answerer::wakeups(self)
+    }
+
+    fn ends(&self) -> HeldEnds {
+        HeldEnds::of(self.link())
+    }
+}

@@ -1,0 +1,264 @@
+//! What a session has heard: unread bytes turned into events, within one limit.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+
+use super::assembly::{Added, Assembly, Key, Part};
+use super::buffer::Buffer;
+use super::dialect::{Dialect, Heard};
+use super::event::{Event, Verb};
+use super::outbox::Outbox;
+use super::wire::{Failure, FailureCode, MAX_FRAME, Remaining, SkipReason};
+use crate::pipe::{Read, Source};
+use crate::stats::LinkStats;
+
+/// Bytes that came, messages in the making, and events that nobody has taken yet.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    buffer: Buffer,
+    dialect: Dialect,
+    assembly: Assembly,
+    events: VecDeque<Event>,
+    events_bytes: usize,
+    /// Requests refused for their size whose refusals may still wait to be written.
+    refusals: usize,
+    limit: usize,
+    epoch: u64,
+    /// The life of the peer that was heard last; zero while unknown.
+    peer: u64,
+    pub(crate) stats: LinkStats,
+}
+
+/// Answers nobody here asked for that wait to be written; beyond them nothing more is heard. A
+/// peer that pings without ever reading the answers costs this much and no more.
+const MAX_UNASKED: usize = 64;
+
+/// The most bytes a ping or a cancel may carry, as `docs/PROTOCOL.md` has it.
+const MAX_CONTROL_BODY: usize = 64;
+
+impl Inbox {
+    pub(crate) fn new(limit: usize, epoch: u64) -> Self {
+        Self {
+            buffer: Buffer::default(),
+            dialect: Dialect::default(),
+            assembly: Assembly::new(limit + Remaining::LEN),
+            events: VecDeque::new(),
+            events_bytes: 0,
+            refusals: 0,
+            limit,
+            epoch,
+            peer: 0,
+            stats: LinkStats::default(),
+        }
+    }
+
+    /// The life of the peer that was heard last; zero while unknown.
+    pub(crate) fn peer(&self) -> u64 {
+        self.peer
+    }
+
+    /// The peer has left; whoever comes next has another life.
+    pub(crate) fn forget_peer(&mut self) {
+        self.peer = 0;
+    }
+
+    /// Everything that was answered has been written.
+    pub(crate) fn all_written(&mut self) {
+        self.refusals = 0;
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The next event that has come.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        self.events_bytes -= cost(&event);
+        Some(event)
+    }
+
+    /// Takes back the memory of a long message; gives back that of a short one.
+    pub(crate) fn recycle(&mut self, body: Vec<u8>) -> Option<Vec<u8>> {
+        let long = body.capacity() > Buffer::CAPACITY;
+        if long && body.capacity() > self.assembly.done().capacity() {
+            *self.assembly.done() = body;
+            return None;
+        }
+        Some(body)
+    }
+
+    /// Reads once; `None` where the window is full.
+    pub(crate) fn fill(&mut self, source: &mut impl Source) -> io::Result<Option<Read>> {
+        self.buffer.fill(source)
+    }
+
+    /// Drops everything that is not a whole event.
+    pub(crate) fn discard(&mut self) {
+        self.buffer.clear();
+        self.dialect = Dialect::default();
+        self.assembly = Assembly::new(self.limit + Remaining::LEN);
+    }
+
+    /// Turns unread bytes into events.
+    pub(crate) fn hear(&mut self, outbox: &mut Outbox) {
+        while !self.buffer.is_empty() && !self.is_full(outbox) {
+            let at = self.buffer.position();
+            match self.dialect.decode(self.buffer.unread()) {
+                Heard::More => return,
+                Heard::Skip { used, reason } => {
+                    self.buffer.consume(used);
+                    self.stats.skipped_bytes += used as u64;
+                    match reason {
+                        SkipReason::Garbage => {}
+                        SkipReason::Torn => self.stats.torn += 1,
+                        SkipReason::Unknown => self.stats.unknown += 1,
+                    }
+                }
+                Heard::Whole { verb, from, to, id, body, used } => {
+                    self.buffer.consume(used);
+                    if !self.is_for_us(to) {
+                        continue;
+                    }
+                    let event = Event { verb, from, to, id, body: outbox.spare() };
+                    self.whole(event, at + body.start..at + body.end, outbox);
+                }
+                Heard::Part { verb, to, key, offset, total, body, used } => {
+                    self.buffer.consume(used);
+                    if !self.is_for_us(to) {
+                        continue;
+                    }
+                    let event = Event { verb, from: key.0, to, id: key.1, body: Vec::new() };
+                    self.part(event, offset, total, at + body.start..at + body.end, outbox);
+                }
+            }
+        }
+    }
+
+    fn whole(&mut self, mut event: Event, body: Range<usize>, outbox: &mut Outbox) {
+        if body.len() > self.limit_of(event.verb) {
+            return self.refuse_large(event, outbox);
+        }
+        event.body.extend_from_slice(self.buffer.consumed(body));
+        self.deliver(event, outbox);
+    }
+
+    fn part(
+        &mut self,
+        mut event: Event,
+        offset: usize,
+        total: usize,
+        body: Range<usize>,
+        outbox: &mut Outbox,
+    ) {
+        let key = event.key();
+        if total > self.limit_of(event.verb) {
+            // Its first part is answered; the others only pass.
+            if offset == 0 {
+                self.assembly.abandon(key);
+                self.refuse_large(event, outbox);
+            }
+            return;
+        }
+        let bytes = self.buffer.consumed(body);
+        let part = Part { key, offset: Some(offset), total: Some(total), bytes, last: false };
+        let (added, dropped) = self.assembly.add(part);
+        self.stats.torn += dropped as u64;
+        match added {
+            Added::Open => {}
+            Added::Torn | Added::TooLarge => self.stats.torn += 1,
+            Added::Complete => {
+                event.body = std::mem::take(self.assembly.done());
+                self.deliver(event, outbox);
+            }
+        }
+    }
+
+    /// A request or a reply that exceeds the limit fails its own call and nothing else.
+    fn refuse_large(&mut self, event: Event, outbox: &mut Outbox) {
+        self.stats.too_large += 1;
+        let words = format!("the limit is {} bytes", self.limit);
+        let mut body = outbox.spare();
+        Failure::new(FailureCode::TooLarge, words).append_to(&mut body);
+        let failure = Event { verb: Verb::Failure, body, ..event };
+        match event.verb {
+            // To the caller, as the server's answer.
+            Verb::Request => {
+                self.refusals += 1;
+                self.answer(Verb::Failure, failure, outbox);
+            }
+            // To our own caller, in place of the reply.
+            Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
+            _ => {}
+        }
+    }
+
+    fn deliver(&mut self, event: Event, outbox: &mut Outbox) {
+        if event.to != 0 {
+            // Only who knows our life can speak of its own as the current one.
+            self.peer = event.from;
+        }
+        self.stats.events += 1;
+        match event.verb {
+            Verb::Ping => self.answer(Verb::Pong, event, outbox),
+            Verb::Cancel => {
+                self.forget(event.key());
+                self.answer(Verb::Cancelled, event, outbox);
+            }
+            _ => {
+                self.events_bytes += cost(&event);
+                self.events.push_back(event);
+            }
+        }
+    }
+
+    /// Answers control at once: it is behind no handler and no queue of requests.
+    fn answer(&mut self, verb: Verb, event: Event, outbox: &mut Outbox) {
+        let (from, to) = (self.epoch, event.from);
+        outbox.push(Event { verb, from, to, ..event });
+    }
+
+    /// Drops a request that nobody has taken yet, and what was put together of one.
+    fn forget(&mut self, key: Key) {
+        self.assembly.abandon(key);
+        let before = self.events.len();
+        self.events.retain(|event| event.verb != Verb::Request || event.key() != key);
+        if self.events.len() < before {
+            self.events_bytes = self.events.iter().map(cost).sum();
+        }
+    }
+
+    /// Whether what has come must be taken, or what was answered be read, before more is heard:
+    /// the peer then waits in the pipe, and its memory is not ours.
+    pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
+        if outbox.control_len() + self.refusals >= MAX_UNASKED {
+            return true;
+        }
+        // The next frame may make a message in the making grow by this much.
+        let next = self.assembly.largest().max(MAX_FRAME);
+        !self.events.is_empty() && self.events_bytes + self.assembly.held() + next > self.limit
+    }
+
+    /// The most bytes the body of an event may have.
+    fn limit_of(&self, verb: Verb) -> usize {
+        match verb {
+            // The remaining time precedes the message.
+            Verb::Request => self.limit + Remaining::LEN,
+            Verb::Reply | Verb::Failure => self.limit,
+            _ => MAX_CONTROL_BODY,
+        }
+    }
+
+    /// What is addressed to another life is late or stale, and nobody here waits for it.
+    fn is_for_us(&mut self, to: u64) -> bool {
+        let ours = to == 0 || to == self.epoch;
+        self.stats.late += u64::from(!ours);
+        ours
+    }
+}
+
+/// What an event counts for against the limit: its body and the place it takes in the queue.
+fn cost(event: &Event) -> usize {
+    event.body.len() + size_of::<Event>()
+}
