@@ -39,6 +39,9 @@ pub(crate) trait Opener {
 
     /// Tries once. `Err` is for what waiting will not mend.
     fn attempt(&mut self) -> Result<Attempt<Self::End>, Error>;
+
+    /// The end has been open for a while: lets go of what only opening needed.
+    fn settle(&mut self) {}
 }
 
 /// The outcome of one attempt to open.

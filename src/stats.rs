@@ -46,6 +46,8 @@ pub struct LinkStats {
     pub late: u64,
     /// Requests that had expired before they were handed out.
     pub expired: u64,
+    /// Replies that could not be sent, because the client left or did not read.
+    pub unanswered: u64,
     /// Bytes that were of no frame and were skipped.
     pub skipped_bytes: u64,
     /// Frames and messages that were cut off, overwritten or given up midway.
@@ -67,6 +69,7 @@ impl LinkStats {
             events: self.events + other.events,
             late: self.late + other.late,
             expired: self.expired + other.expired,
+            unanswered: self.unanswered + other.unanswered,
             skipped_bytes: self.skipped_bytes + other.skipped_bytes,
             torn: self.torn + other.torn,
             unknown: self.unknown + other.unknown,

@@ -59,7 +59,8 @@ pub(crate) fn drive<E: Endpoint, T>(
         };
         if wait.readable {
             let spell = spell.get_or_insert_with(|| waiter.pause.begin(now));
-            if waiter.pause.look_again(spell, now) {
+            if let Some(moment) = waiter.pause.look_again(spell, now) {
+                moment.pass();
                 now = Instant::now();
                 continue;
             }

@@ -14,6 +14,9 @@ use crate::node::Trust;
 /// little enough that a hostile peer cannot exhaust a small machine with a few endpoints.
 pub(crate) const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
+/// The largest message that can be asked for: the frames carry lengths of four bytes.
+const MESSAGE_CEILING: usize = u32::MAX as usize - 1024;
+
 /// The time a call has, unless told otherwise.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -31,6 +34,12 @@ pub(crate) struct Common {
     pub(crate) spin: Duration,
     pub(crate) stall: Duration,
     pub(crate) observer: Observer,
+}
+
+impl Common {
+    pub(crate) fn limit_messages(&mut self, bytes: usize) {
+        self.max_message = bytes.min(MESSAGE_CEILING);
+    }
 }
 
 impl Default for Common {

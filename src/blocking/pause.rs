@@ -38,6 +38,22 @@ pub(crate) struct Spell {
     awake: bool,
 }
 
+/// What passes between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Spin,
+    HandOver,
+}
+
+impl Moment {
+    pub(crate) fn pass(self) {
+        match self {
+            Self::Spin => std::hint::spin_loop(),
+            Self::HandOver => std::thread::yield_now(),
+        }
+    }
+}
+
 impl Pause {
     pub(crate) fn new(limit: Duration) -> Self {
         Self { limit, one_core: sys::one_core(), misses: 0, skip: 0 }
@@ -50,10 +66,10 @@ impl Pause {
         Spell { began: now, looks: 0, awake }
     }
 
-    /// Whether to look again rather than sleep; where so, some time has been let pass.
-    pub(crate) fn look_again(&mut self, spell: &mut Spell, now: Instant) -> bool {
+    /// How to let a moment pass before looking again; `None` where it is time to sleep.
+    pub(crate) fn look_again(&mut self, spell: &mut Spell, now: Instant) -> Option<Moment> {
         if !spell.awake {
-            return false;
+            return None;
         }
         spell.looks += 1;
         let spent = now.saturating_duration_since(spell.began) >= self.limit;
@@ -61,14 +77,9 @@ impl Pause {
             spell.awake = false;
             self.misses = (self.misses + 1).min(MOST_MISSES);
             self.skip = (1 << self.misses) - 1;
-            return false;
+            return None;
         }
-        if self.one_core {
-            std::thread::yield_now();
-        } else {
-            std::hint::spin_loop();
-        }
-        true
+        Some(if self.one_core { Moment::HandOver } else { Moment::Spin })
     }
 
     /// The wait has ended with what it waited for.
@@ -96,7 +107,7 @@ mod tests {
             let now = Instant::now();
             let mut spell = pause.begin(now);
             spun += u32::from(spell.awake);
-            while pause.look_again(&mut spell, now + SPIN) {}
+            while pause.look_again(&mut spell, now + SPIN).is_some() {}
             pause.end(&spell, now + SPIN * 100);
         }
         spun
@@ -123,8 +134,8 @@ mod tests {
         let mut pause = pause(true);
         let now = Instant::now();
         let mut spell = pause.begin(now);
-        let looks = (0..100).take_while(|_| pause.look_again(&mut spell, now)).count();
-        assert_eq!(looks, HAND_OVERS as usize);
+        let moments: Vec<_> = std::iter::from_fn(|| pause.look_again(&mut spell, now)).collect();
+        assert_eq!(moments, [Moment::HandOver; HAND_OVERS as usize]);
     }
 
     #[test]
@@ -132,6 +143,6 @@ mod tests {
         let mut pause = Pause { limit: Duration::ZERO, ..pause(false) };
         let now = Instant::now();
         let mut spell = pause.begin(now);
-        assert!(!pause.look_again(&mut spell, now));
+        assert_eq!(pause.look_again(&mut spell, now), None);
     }
 }

@@ -207,9 +207,9 @@ impl<T, C, F> ReceiverOptions<T, C, F> {
 
     /// The largest message, in bytes before decoding; larger ones are refused before memory is
     /// taken for them. A receiver takes at most this and 64 KiB, whatever it is sent. Default:
-    /// 16 MiB.
+    /// 16 MiB; at most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        self.common.max_message = bytes;
+        self.common.limit_messages(bytes);
         self
     }
 

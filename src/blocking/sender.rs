@@ -220,9 +220,10 @@ impl<T, C, F> SenderOptions<T, C, F> {
         self
     }
 
-    /// The largest message, in bytes after encoding. Default: 16 MiB.
+    /// The largest message, in bytes after encoding. Default: 16 MiB; at
+    /// most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        self.common.max_message = bytes;
+        self.common.limit_messages(bytes);
         self
     }
 

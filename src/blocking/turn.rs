@@ -112,7 +112,7 @@ impl<S: Session> Turn<S> {
     pub(crate) fn nudge(&self, work: impl FnOnce(&mut S)) {
         let mut state = self.lock();
         work(&mut state.session);
-        let _ = state.step(Instant::now());
+        let _ = state.step(Instant::now(), true);
         state.wake_ready(NOBODY);
     }
 
@@ -129,9 +129,12 @@ impl<S: Session> Turn<S> {
         let mut spell: Option<Spell> = None;
         let mut notices = Notices::new(&self.observer, term.began);
         let mut slept = Ok(());
+        // What was just queued is written first, and nothing is read: an answer cannot be there
+        // before its request is.
+        let mut read = false;
         let mut state = self.lock();
         loop {
-            let stepped = state.step(now);
+            let stepped = state.step(now, read);
             state.wake_ready(key);
             let outcome = match stepped {
                 Ok(wait) => ready(&mut state.session, now).ok_or(wait),
@@ -147,19 +150,31 @@ impl<S: Session> Turn<S> {
                     return answer.map_err(|error| term.sign(error, state.session.path()));
                 }
             };
-            state.wanted = wait;
+            if !read {
+                read = true;
+                let begun = state.pause.begin(now);
+                let moment = state.pause.look_again(spell.insert(begun), now);
+                if let Some(moment) = moment {
+                    drop(state);
+                    moment.pass();
+                    now = Instant::now();
+                    state = self.lock();
+                }
+                continue;
+            }
             if state.is_led(wait, term.deadline) {
                 state = self.park(state, key, term, now);
                 now = Instant::now();
                 continue;
             }
             let led = state.lead(wait, now);
-            let look_again = wait.readable && {
-                let spell = spell.get_or_insert_with(|| state.pause.begin(now));
-                state.pause.look_again(spell, now)
+            let moment = match &mut spell {
+                Some(spell) if wait.readable => state.pause.look_again(spell, now),
+                _ => None,
             };
-            if look_again {
+            if let Some(moment) = moment {
                 drop(state);
+                moment.pass();
             } else {
                 let wait = notices.tell(now, state.session.path(), phase, led);
                 let ends = state.session.ends();
@@ -228,12 +243,15 @@ impl<S: Session> State<S> {
     }
 
     /// Moves bytes in the directions that nobody sleeps on.
-    fn step(&mut self, now: Instant) -> Result<Wait> {
+    fn step(&mut self, now: Instant, read: bool) -> Result<Wait> {
         let directions = Directions {
-            read: !self.leaders.iter().any(|leader| leader.readable),
+            read: read && !self.leaders.iter().any(|leader| leader.readable),
             write: !self.leaders.iter().any(|leader| leader.writable),
         };
-        self.session.step(now, directions)
+        let wait = self.session.step(now, directions)?;
+        // Whether reading was left out or left to a leader, somebody must watch for it.
+        self.wanted = Wait { readable: true, ..wait };
+        Ok(wait)
     }
 
     fn lead(&mut self, wait: Wait, now: Instant) -> Wait {

@@ -23,6 +23,8 @@ pub(crate) struct Assembly {
 #[derive(Debug)]
 struct Partial {
     key: Key,
+    /// The length its first part announced, if it did.
+    total: Option<usize>,
     bytes: Vec<u8>,
 }
 
@@ -95,7 +97,7 @@ impl Assembly {
         let (at, crowded_out) = match self.open.iter().position(|open| open.key == part.key) {
             Some(at) => (at, 0),
             None if part.offset.unwrap_or(0) != 0 => return (Added::Torn, 0),
-            None => self.begin(part.key),
+            None => self.begin(part),
         };
         let have = self.open[at].bytes.len();
         let need = have + part.bytes.len();
@@ -105,6 +107,7 @@ impl Assembly {
             return (Added::TooLarge, crowded_out);
         }
         let in_step = part.offset.is_none_or(|offset| offset == have)
+            && part.total == self.open[at].total
             && part.total.is_none_or(|total| need <= total);
         if !in_step {
             self.open.remove(at);
@@ -121,14 +124,14 @@ impl Assembly {
     }
 
     /// Begins a message; answers where it stands and how many others were dropped for it.
-    fn begin(&mut self, key: Key) -> (usize, usize) {
+    fn begin(&mut self, part: Part<'_>) -> (usize, usize) {
         let crowded = self.open.len() == MAX_OPEN;
         if crowded {
             self.open.remove(0);
         }
         let mut bytes = std::mem::take(&mut self.done);
         bytes.clear();
-        self.open.push(Partial { key, bytes });
+        self.open.push(Partial { key: part.key, total: part.total, bytes });
         (self.open.len() - 1, usize::from(crowded))
     }
 
@@ -190,6 +193,8 @@ mod tests {
         assert_eq!(assembly.add(part((1, 1), 4, 9, b"x")).0, Added::Torn);
         assert_eq!(assembly.add(part((3, 3), 1, 9, b"x")).0, Added::Torn);
         assert_eq!(assembly.add(part((2, 2), 2, 4, b"cde")).0, Added::Torn);
+        assembly.add(part((4, 4), 0, 9, b"abc"));
+        assert_eq!(assembly.add(part((4, 4), 3, 4, b"d")).0, Added::Torn, "another length");
         assert!(assembly.is_idle());
     }
 

@@ -65,6 +65,12 @@ impl Buffer {
         self.end - self.start == Self::CAPACITY
     }
 
+    /// The memory this takes, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;

@@ -22,7 +22,8 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
-    pub(crate) fn new(link: Link<R, W>, max_in_flight: usize, stall: Duration) -> Self {
+    pub(crate) fn new(mut link: Link<R, W>, max_in_flight: usize, stall: Duration) -> Self {
+        link.expect_one_peer();
         Self { link, calls: Calls::new(max_in_flight), last_id: 0, stall }
     }
 
@@ -75,15 +76,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Moves bytes and matches replies with calls.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
-        let moved = self.link.step(now, directions)?;
+        let mut moved = self.link.step(now, directions)?;
+        let was_full = self.link.is_full();
         while let Some(event) = self.link.next_event() {
             self.hear(event);
         }
+        if was_full && !self.link.is_full() {
+            // There is room again for what was left unheard, and nothing announces it twice.
+            moved.wait.until = Deadline::at(now);
+        }
         if let Some(lost) = moved.lost {
-            let outbox = self.link.outbox();
+            moved.unsent.sort_unstable();
             self.calls.peer_gone(|ticket| match () {
                 () if lost.contains(&ticket) => Some(Fate::NotSent),
-                () if outbox.holds(ticket) => None,
+                () if moved.unsent.binary_search(&ticket).is_ok() => None,
                 () => Some(Fate::MaybeDelivered),
             });
         }

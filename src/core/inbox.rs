@@ -42,7 +42,7 @@ impl Inbox {
         Self {
             buffer: Buffer::default(),
             dialect: Dialect::default(),
-            assembly: Assembly::new(limit + Remaining::LEN),
+            assembly: Assembly::new(limit.saturating_add(Remaining::LEN)),
             events: VecDeque::new(),
             events_bytes: 0,
             refusals: 0,
@@ -94,11 +94,25 @@ impl Inbox {
         self.buffer.fill(source)
     }
 
+    /// The memory taken for what has come, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
+        let bodies: usize = self.events.iter().map(|event| event.body.capacity()).sum();
+        let places = self.events.capacity() * size_of::<Event>();
+        self.buffer.held() + self.assembly.held() + bodies + places
+    }
+
+    /// Whether a message is being put together.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn is_assembling(&self) -> bool {
+        !self.assembly.is_idle()
+    }
+
     /// Drops everything that is not a whole event.
     pub(crate) fn discard(&mut self) {
         self.buffer.clear();
         self.dialect = Dialect::default();
-        self.assembly = Assembly::new(self.limit + Remaining::LEN);
+        self.assembly = Assembly::new(self.limit.saturating_add(Remaining::LEN));
     }
 
     /// Turns unread bytes into events.
@@ -244,7 +258,7 @@ impl Inbox {
     fn limit_of(&self, verb: Verb) -> usize {
         match verb {
             // The remaining time precedes the message.
-            Verb::Request => self.limit + Remaining::LEN,
+            Verb::Request => self.limit.saturating_add(Remaining::LEN),
             Verb::Reply | Verb::Failure => self.limit,
             _ => MAX_CONTROL_BODY,
         }

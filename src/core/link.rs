@@ -31,6 +31,8 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     /// Whether anybody has had the incoming FIFO open for writing.
     had_writer: bool,
     latched: bool,
+    /// Whether whoever writes to us is one peer, which does so for all its life.
+    one_peer: bool,
     outbox: Outbox,
     inbox: Inbox,
     epoch: u64,
@@ -57,6 +59,8 @@ pub(crate) struct Moved {
     pub(crate) wait: Wait,
     /// The peer has left; these events were cut and will never arrive.
     pub(crate) lost: Option<Vec<Ticket>>,
+    /// When it left, it had seen nothing of these; they are for whoever comes next.
+    pub(crate) unsent: Vec<Ticket>,
     /// The last writer of the incoming FIFO has left.
     pub(crate) hung_up: bool,
 }
@@ -78,11 +82,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             stall_reported: false,
             had_writer: false,
             latched: false,
+            one_peer: false,
             outbox: Outbox::default(),
             inbox: Inbox::new(limit, epoch),
             epoch,
             stats: LinkStats::default(),
         }
+    }
+
+    /// Takes the departure of the last writer for the end of the peer's life. A server holds its
+    /// end of the replies for as long as it lives; a client may be a script that writes a request,
+    /// closes, and then waits for the reply.
+    pub(crate) fn expect_one_peer(&mut self) {
+        self.one_peer = true;
     }
 
     pub(crate) fn epoch(&self) -> u64 {
@@ -143,6 +155,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.has_events()
     }
 
+    /// Whether nothing more is heard before events are taken or answers are written.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inbox.is_full(&self.outbox)
+    }
+
     /// The next event that has come.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.inbox.next_event()
@@ -153,6 +170,18 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         if let Some(small) = self.inbox.recycle(body) {
             self.outbox.recycle(small);
         }
+    }
+
+    /// The memory taken for what has come and for what is to be written, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.inbox.held(), self.outbox.held())
+    }
+
+    /// Whether a message is being put together.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn is_assembling(&self) -> bool {
+        self.inbox.is_assembling()
     }
 
     /// What has been seen so far.
@@ -180,14 +209,21 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let mut moved = Moved {
             wait: Wait { readable: false, writable: false, until: Deadline::NEVER },
             lost: None,
+            unsent: Vec::new(),
             hung_up: false,
         };
         self.check_standing(now, &mut moved)?;
+        // What is read first may be answered in the same step, and says whether the life that
+        // requests are addressed to still is.
+        if directions.read {
+            self.read(now, &mut moved)?;
+        }
+        let was_full = self.is_full();
         if directions.write {
             self.write(now, &mut moved)?;
         }
-        if directions.read {
-            self.read(now, &mut moved)?;
+        if was_full && !self.is_full() {
+            moved.wait.until = Deadline::at(now);
         }
         Ok(moved)
     }
@@ -204,7 +240,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let wrote = self.outbox.step(writer, self.inbox.peer());
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
-            Wrote::All => self.stalled_since = None,
+            Wrote::All => {
+                self.stalled_since = None;
+                self.inbox.all_written();
+            }
             Wrote::Busy => {
                 self.stalled_since = None;
                 moved.wait.until = Deadline::at(now);
@@ -246,14 +285,17 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.forget_peer();
         self.stalled_since = None;
         self.stats.peers_lost += 1;
-        moved.lost.get_or_insert_default().extend(self.outbox.rewind());
+        let cut = self.outbox.rewind();
+        self.tell_departure(cut, moved);
     }
 
     fn read(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
         for _ in 0..READS_A_STEP {
             self.inbox.hear(&mut self.outbox);
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
-            if self.inbox.is_full(&self.outbox) {
+            if self.is_full() {
+                // Who takes events steps again; this is for one that dropped what it took.
+                self.wait_for_check(moved);
                 return Ok(());
             }
             let deadline = Deadline::NEVER;
@@ -279,7 +321,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                     self.had_writer = true;
                     moved.hung_up = true;
                     self.notice_departure(moved);
-                    self.renew()?;
+                    self.end_peers_life(moved);
+                    self.renew(moved)?;
                     self.wait_readable(moved);
                     return Ok(());
                 }
@@ -291,6 +334,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     fn wait_readable(&self, moved: &mut Moved) {
         moved.wait.readable = !self.latched;
+        self.wait_for_check(moved);
+    }
+
+    fn wait_for_check(&self, moved: &mut Moved) {
         let check = self.next_check.map_or(Deadline::NEVER, Deadline::at);
         moved.wait.until = moved.wait.until.earlier(check);
     }
@@ -302,20 +349,40 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         }
     }
 
-    fn renew(&mut self) -> Result<()> {
+    /// The peer has left, and another life of it may have come so soon that our pipe was never
+    /// without a reader: this is the only sign of it.
+    fn end_peers_life(&mut self, moved: &mut Moved) {
+        if !self.one_peer || self.inbox.peer() == 0 {
+            return;
+        }
+        self.inbox.forget_peer();
+        self.stats.peers_lost += 1;
+        let cut = self.outbox.readdress();
+        self.tell_departure(cut, moved);
+    }
+
+    fn tell_departure(&self, cut: Vec<Ticket>, moved: &mut Moved) {
+        moved.lost.get_or_insert_default().extend(cut);
+        moved.unsent.clear();
+        self.outbox.tickets(&mut moved.unsent);
+    }
+
+    fn renew(&mut self, moved: &mut Moved) -> Result<()> {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         match reader.renew()? {
             Standing::Same => self.latched = false,
             Standing::Missing => self.latched = true,
-            Standing::Replaced => self.leave_reader(),
+            Standing::Replaced => self.leave_reader(moved),
         }
         Ok(())
     }
 
-    fn leave_reader(&mut self) {
+    fn leave_reader(&mut self, moved: &mut Moved) {
         self.reader = None;
         self.stats.replaced += 1;
         self.inbox.discard();
+        // Nothing will tell from here on whether whoever wrote to it still lives.
+        self.end_peers_life(moved);
     }
 
     /// Looks now and then whether both paths still lead here.
@@ -327,7 +394,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let failed = |error| Error::system(error, Phase::Open);
         if let Some(reader) = &self.reader {
             if reader.standing().map_err(failed)? == Standing::Replaced {
-                self.leave_reader();
+                self.leave_reader(moved);
             }
         }
         if let Some(writer) = &self.writer {

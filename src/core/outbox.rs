@@ -127,6 +127,16 @@ impl Outbox {
                 || self.lane_position(ticket).is_some())
     }
 
+    /// The memory taken for what is to be written, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
+        let lanes = [&self.framed, &self.control, &self.data];
+        let entries: usize = lanes.iter().map(|lane| lane.capacity() * size_of::<Entry>()).sum();
+        let bodies = lanes.into_iter().flatten().map(|entry| entry.event.body.capacity());
+        let spare = self.spare.iter().map(Vec::capacity);
+        self.unit.capacity() + entries + bodies.chain(spare).sum::<usize>()
+    }
+
     /// Moves the tickets that were wholly accepted since this was asked last.
     pub(crate) fn drain_written(&mut self, to: &mut Vec<Ticket>) {
         to.append(&mut self.finished);
@@ -182,6 +192,37 @@ impl Outbox {
         self.unit.clear();
         self.written = 0;
         self.spans.clear();
+        self.unframe()
+    }
+
+    /// Another life of the peer reads on: what was cut is voided, so that the stream stays in
+    /// step, and everything else is framed anew, addressed to whoever it is. Answers the tickets
+    /// of those that were cut.
+    pub(crate) fn readdress(&mut self) -> Vec<Ticket> {
+        let lanes = [&self.framed, &self.control, &self.data];
+        let begun = lanes.into_iter().flatten().filter(|entry| entry.begun);
+        let lost: Vec<_> = begun.map(|entry| entry.ticket).collect();
+        for ticket in &lost {
+            self.take_back(*ticket);
+        }
+        match self.spans.front().filter(|span| span.start < self.written) {
+            Some(cut) => {
+                self.unit.truncate(cut.end);
+                self.spans.truncate(1);
+            }
+            None => {
+                self.unit.clear();
+                self.written = 0;
+                self.spans.clear();
+            }
+        }
+        self.unframe();
+        lost
+    }
+
+    /// Has every entry start over, but for those that were begun: they are dropped, and their
+    /// tickets answered.
+    fn unframe(&mut self) -> Vec<Ticket> {
         let mut lost = Vec::new();
         while let Some(entry) = self.framed.pop_back() {
             let lane =

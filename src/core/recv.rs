@@ -78,6 +78,18 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         self.inbox.message(found)
     }
 
+    /// The memory taken for what has come, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
+        self.inbox.buffer.held() + self.inbox.assembly.held()
+    }
+
+    /// Bytes that were read and are of no message yet.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn unread(&mut self) -> usize {
+        self.inbox.buffer.unread().len()
+    }
+
     /// Opens the end, so that a writer can come.
     pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
         if self.end.is_some() {
@@ -116,7 +128,12 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
                     self.had_writer = true;
                     if self.on_end == EndOfWriters::End {
                         self.end_stream()?;
-                    } else if self.renew()? == Standing::Same {
+                        continue;
+                    }
+                    // What was begun is kept: the end of file is no boundary, and a writer may
+                    // well open, write and close for every piece of one message. Native frames
+                    // tell a new beginning from the rest of an old one; a line cannot.
+                    if self.renew()? == Standing::Same {
                         return self.wait(now, deadline);
                     }
                 }

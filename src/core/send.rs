@@ -111,7 +111,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
                 }
                 Encoded::Until(from) => self.from = from,
             }
-            let rest = message.len() - self.from;
+            let rest = self.framing.framed_rest(message.len(), self.from, self.room);
             if let Step::Wait(wait) = self.step_write(now, deadline, rest)? {
                 return Ok(Step::Wait(wait));
             }
@@ -123,7 +123,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.step_write(now, deadline, 0)
     }
 
-    /// Writes the unit; `rest` bytes of the message at hand are not framed yet.
+    /// Writes the unit; `rest` bytes of the message at hand, as framed, are not in it yet.
     fn step_write(&mut self, now: Instant, deadline: Deadline, rest: usize) -> Result<Step<()>> {
         self.framing.finish(&mut self.unit);
         match self.write_out(now, deadline) {
@@ -187,6 +187,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
             return Ok(false);
         }
         self.next_check = Some(now + STANDING_CHECK);
+        self.opener.settle();
         let Some(end) = &self.end else { return Ok(true) };
         let standing = end.standing().map_err(|error| Error::system(error, Phase::Write))?;
         // A path that leads nowhere may be a FIFO that was unlinked on purpose, once both ends had

@@ -9,8 +9,9 @@ use super::{Decoded, Encoded, Framing, FramingError, Room};
 /// A message that contains a newline is refused, never split (JSON escapes its own). A carriage
 /// return before the newline is kept: a message is its bytes. On an end that others may write to,
 /// a line must fit into one atomic write, newline included (`PIPE_BUF`: 4096 bytes on Linux);
-/// longer ones need an end held alone. The end of the stream ends no line: what follows the last
-/// newline is a line that was cut off.
+/// longer ones need an end held alone. The end of the stream ends no line: a writer may open, write
+/// and close for every piece of one, so a writer that dies inside a line leaves its beginning to
+/// the next. Where that matters, use [`Native`](super::Native).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lines {
     /// Unread bytes that hold no newline, so that a long line is searched once.
@@ -78,6 +79,10 @@ impl Framing for Lines {
                 Decoded::More
             }
         }
+    }
+
+    fn framed_rest(&self, length: usize, from: usize, _room: Room) -> usize {
+        length - from + 1
     }
 
     fn begin(&mut self, _epoch: u64) {

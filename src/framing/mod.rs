@@ -75,6 +75,13 @@ pub trait Framing: Clone + fmt::Debug {
         let _ = unit;
     }
 
+    /// How many bytes the rest of a message of `length` bytes, from byte `from` on, takes once it is
+    /// framed: what a failed send reports as not written.
+    fn framed_rest(&self, length: usize, from: usize, room: Room) -> usize {
+        let _ = room;
+        length - from
+    }
+
     /// What stands at the start of `unread`, of which there are never more than 64 KiB. It is
     /// called again with the bytes behind `used`, and with more bytes after
     /// [`Decoded::More`].

@@ -69,7 +69,7 @@ impl Native {
         if from == 0 {
             self.last_id = wire::next_id(self.last_id);
         }
-        let take = (room.bytes - OVERHEAD - PART_LEN).min(message.len() - from);
+        let take = part_room(room).min(message.len() - from);
         let header = self.header(true);
         let start = wire::begin(unit, header);
         unit.extend_from_slice(&(from as u32).to_le_bytes());
@@ -90,7 +90,7 @@ impl Native {
         }
         let length = unread[..left].first_chunk::<LENGTH_LEN>().map(|l| u32::from_le_bytes(*l));
         match length.map(|length| length as usize) {
-            Some(length) if LENGTH_LEN + length <= left => {
+            Some(length) if length <= left - LENGTH_LEN => {
                 let used = LENGTH_LEN + length;
                 self.batch = Some(left - used);
                 Decoded::Message { body: LENGTH_LEN..used, used }
@@ -102,6 +102,11 @@ impl Native {
             }
         }
     }
+}
+
+/// Bytes of a message in a part.
+fn part_room(room: Room) -> usize {
+    room.bytes - OVERHEAD - PART_LEN
 }
 
 impl Framing for Native {
@@ -124,6 +129,16 @@ impl Framing for Native {
             true => self.encode_small(message, unit, room),
             false => self.encode_part(message, from, unit, room),
         })
+    }
+
+    fn framed_rest(&self, length: usize, from: usize, room: Room) -> usize {
+        let rest = length - from;
+        let small = OVERHEAD + LENGTH_LEN + length <= room.bytes;
+        let (frames, before) = match small {
+            true => (1, LENGTH_LEN),
+            false => (rest.div_ceil(part_room(room)), PART_LEN),
+        };
+        rest + frames * (HEADER_LEN + TRAILER_LEN + before)
     }
 
     fn finish(&mut self, unit: &mut Vec<u8>) {

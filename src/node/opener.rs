@@ -29,8 +29,15 @@ struct Place {
     path: PathBuf,
     trust: Trust,
     capacity: Option<usize>,
+    /// Attempts refused in a row.
+    refused: u32,
     watch: Option<Arc<Watch>>,
 }
+
+/// Attempts before the path is watched. By then they are 5 ms apart and a notice is worth its
+/// price: closing an inotify instance that still watches something waits for the kernel, 4 ms and
+/// more, so that a short wait is better off without one.
+const WATCH_AFTER: u32 = 6;
 
 impl ReadOpener {
     pub(crate) fn new(path: &Path, trust: Trust, capacity: Option<usize>) -> Self {
@@ -65,6 +72,10 @@ impl WriteOpener {
 impl Opener for ReadOpener {
     type End = ReadEnd;
 
+    fn settle(&mut self) {
+        self.place.watch = None;
+    }
+
     fn attempt(&mut self) -> Result<Attempt<ReadEnd>> {
         let opened = self.place.attempt(sys::open_reader, sys::lock_reader)?;
         Ok(opened
@@ -75,6 +86,10 @@ impl Opener for ReadOpener {
 impl Opener for WriteOpener {
     type End = WriteEnd;
 
+    fn settle(&mut self) {
+        self.place.watch = None;
+    }
+
     fn attempt(&mut self) -> Result<Attempt<WriteEnd>> {
         let alone = self.alone;
         let opened = self.place.attempt(sys::open_writer, |fd| sys::lock_writer(fd, alone))?;
@@ -84,7 +99,7 @@ impl Opener for WriteOpener {
 
 impl Place {
     fn new(path: &Path, trust: Trust, capacity: Option<usize>) -> Self {
-        Self { path: path.to_path_buf(), trust, capacity, watch: None }
+        Self { path: path.to_path_buf(), trust, capacity, refused: 0, watch: None }
     }
 
     fn attempt(
@@ -94,18 +109,28 @@ impl Place {
     ) -> Result<Attempt<(OwnedFd, Identity)>> {
         let attempt = self.open_verified(open, lock)?;
         match attempt {
-            Attempt::Refused(Refusal::NoReader | Refusal::NotFound) => {
-                if self.watch.is_none() {
-                    self.watch = Watch::new().map(Arc::new);
-                }
-                if let Some(watch) = &self.watch {
-                    watch.follow(&self.path);
-                }
-            }
+            Attempt::Refused(Refusal::NoReader | Refusal::NotFound) => self.watch_path(),
             // A refused lock is noticed by the timer: our own attempts would wake the watch.
-            Attempt::Refused(Refusal::Busy) | Attempt::Open(_) => self.watch = None,
+            Attempt::Refused(Refusal::Busy) | Attempt::Open(_) => {
+                self.refused = 0;
+                // Closed later, when what it watched is forgotten: see `settle`.
+                self.watch.iter().for_each(|watch| watch.rest());
+            }
         }
         Ok(attempt)
+    }
+
+    fn watch_path(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+        if self.refused < WATCH_AFTER {
+            return;
+        }
+        if self.watch.is_none() {
+            self.watch = Watch::new().map(Arc::new);
+        }
+        if let Some(watch) = &self.watch {
+            watch.follow(&self.path);
+        }
     }
 
     fn open_verified(

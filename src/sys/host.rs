@@ -8,7 +8,18 @@ pub(crate) fn effective_uid() -> u32 {
     Uid::effective().as_raw()
 }
 
-/// Whether this process may run on one core only, by affinity or quota.
+/// Whether this thread may run on one core only.
+#[cfg(target_os = "linux")]
+pub(crate) fn one_core() -> bool {
+    use nix::sched::{CpuSet, sched_getaffinity};
+    use nix::unistd::Pid;
+
+    let Ok(cores) = sched_getaffinity(Pid::from_raw(0)) else { return false };
+    let allowed = |core: &usize| cores.is_set(*core).unwrap_or(false);
+    (0..CpuSet::count()).filter(allowed).take(2).count() == 1
+}
+
+#[cfg(not(target_os = "linux"))]
 pub(crate) fn one_core() -> bool {
     std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1)
 }

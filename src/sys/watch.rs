@@ -11,39 +11,67 @@ pub(crate) use linux::Watch;
 mod linux {
     use std::os::fd::{AsFd, BorrowedFd};
     use std::path::Path;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+    use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
     /// An inotify instance that follows one path.
     #[derive(Debug)]
-    pub(crate) struct Watch(Inotify);
+    pub(crate) struct Watch {
+        inotify: Inotify,
+        /// What is being watched now.
+        watched: Mutex<Vec<WatchDescriptor>>,
+    }
 
     impl Watch {
         pub(crate) fn new() -> Option<Self> {
-            Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok().map(Self)
+            let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok()?;
+            Some(Self { inotify, watched: Mutex::default() })
         }
 
         /// Becomes readable when somebody opens the FIFO at `path`, or creates it.
         pub(crate) fn follow(&self, path: &Path) {
             self.drain();
             let opened = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_DONT_FOLLOW;
-            if self.0.add_watch(path, opened).is_err() {
+            if self.add(path, opened).is_none() {
                 let appears = AddWatchFlags::IN_CREATE
                     | AddWatchFlags::IN_MOVED_TO
                     | AddWatchFlags::IN_ONLYDIR;
-                let _ = self.0.add_watch(directory_of(path), appears);
+                self.add(directory_of(path), appears);
             }
+        }
+
+        /// Watches nothing any more. Closing is cheap some milliseconds later: the kernel has
+        /// forgotten the watches by then, and need not be waited for.
+        pub(crate) fn rest(&self) {
+            for descriptor in self.watched().drain(..) {
+                let _ = self.inotify.rm_watch(descriptor);
+            }
+            self.drain();
+        }
+
+        fn add(&self, path: &Path, events: AddWatchFlags) -> Option<()> {
+            let descriptor = self.inotify.add_watch(path, events).ok()?;
+            let mut watched = self.watched();
+            if !watched.contains(&descriptor) {
+                watched.push(descriptor);
+            }
+            Some(())
         }
 
         /// Forgets the events that have ended a wait.
         fn drain(&self) {
-            let _ = self.0.read_events();
+            let _ = self.inotify.read_events();
+        }
+
+        fn watched(&self) -> MutexGuard<'_, Vec<WatchDescriptor>> {
+            self.watched.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
     impl AsFd for Watch {
         fn as_fd(&self) -> BorrowedFd<'_> {
-            self.0.as_fd()
+            self.inotify.as_fd()
         }
     }
 
@@ -74,6 +102,10 @@ mod elsewhere {
         }
 
         pub(crate) fn follow(&self, _path: &Path) {
+            match *self {}
+        }
+
+        pub(crate) fn rest(&self) {
             match *self {}
         }
     }

@@ -181,7 +181,6 @@ impl Drop for Over<'_> {
 }
 
 /// One call that is about to be made.
-#[derive(Debug)]
 pub struct Call<'a, Req, Rep, C = Json> {
     client: &'a Client<Req, Rep, C>,
     request: &'a Req,
@@ -192,6 +191,13 @@ pub struct Call<'a, Req, Rep, C = Json> {
 enum Limit {
     Timeout(Duration),
     Deadline(Deadline),
+}
+
+/// Without the request, which may be a secret.
+impl<Req, Rep, C> fmt::Debug for Call<'_, Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
+    }
 }
 
 impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {

@@ -65,9 +65,10 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
         self
     }
 
-    /// The largest request and reply, in bytes as encoded. Default: 16 MiB.
+    /// The largest request and reply, in bytes as encoded. Default: 16 MiB; at
+    /// most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        self.common.max_message = bytes;
+        self.common.limit_messages(bytes);
         self
     }
 

@@ -70,9 +70,10 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
     }
 
     /// The largest request and reply, in bytes as encoded. A server holds at most this much of
-    /// requests that nobody has taken. Default: 16 MiB.
+    /// requests that nobody has taken. Default: 16 MiB; at
+    /// most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
-        self.common.max_message = bytes;
+        self.common.limit_messages(bytes);
         self
     }
 

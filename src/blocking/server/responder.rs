@@ -17,12 +17,18 @@ use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::node::{ReadOpener, WriteOpener};
 
 /// A request, and the means to answer it.
-#[derive(Debug)]
 pub struct Request<Req, Rep, C: Codec<Rep> = Json> {
     /// What was asked.
     pub value: Req,
     /// Answers it.
     pub responder: Responder<Rep, C>,
+}
+
+/// Without the value, which may be a secret.
+impl<Req, Rep, C: Codec<Rep>> fmt::Debug for Request<Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("responder", &self.responder).finish_non_exhaustive()
+    }
 }
 
 /// Answers one request, from any thread. Dropped without an answer, it tells the caller so.
@@ -93,7 +99,10 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         let sent = shared.turn.wait(ticket, term, Phase::Write, |answerer, now| {
             answerer.outcome(ticket, now, term.deadline)
         });
-        shared.turn.with(|answerer| answerer.give_up(ticket));
+        shared.turn.with(|answerer| {
+            answerer.give_up(ticket);
+            answerer.link_mut().stats.unanswered += u64::from(sent.is_err());
+        });
         match refused {
             Some(error) => Err(shared.turn.with(|answerer| term.sign(error, answerer.path()))),
             None => sent,

@@ -10,6 +10,10 @@ mod control;
 mod header;
 mod scan;
 mod seal;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub(crate) use control::{Failure, FailureCode, Remaining};
 pub(crate) use header::{Flags, Header, Kind};
@@ -18,7 +22,7 @@ pub(crate) use scan::{Scan, Scanner};
 pub(crate) use seal::{begin, seal, void};
 
 /// The four bytes every frame starts with. `F1` followed by `46` is not valid UTF-8, so text and
-/// JSON never contain them and are never masked.
+/// JSON never contain them.
 pub(crate) const MAGIC: [u8; 4] = [0xF1, 0x46, 0x57, 0x8D];
 
 /// The version this crate writes and the only one it reads.

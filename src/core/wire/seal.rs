@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::{Flags, HEADER_LEN, Header, MAGIC, MASK_LEN, TRAILER_LEN};
+use crate::sys;
 
 /// Finds the magic; built once, because a search over a short frame costs less than its set-up.
 pub(super) static FIND_MAGIC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&MAGIC));
@@ -23,7 +24,7 @@ pub(crate) fn begin(unit: &mut Vec<u8>, header: Header) -> usize {
 /// payload needs one, checksum.
 pub(crate) fn seal(unit: &mut Vec<u8>, start: usize) {
     finish(unit, start);
-    if contains_magic(&unit[start + HEADER_LEN..]) {
+    if misleads(&unit[start + HEADER_LEN..]) {
         unit.truncate(unit.len() - TRAILER_LEN);
         mask(unit, start);
     }
@@ -48,15 +49,19 @@ fn finish(unit: &mut Vec<u8>, start: usize) {
     unit.extend_from_slice(&checksum.to_le_bytes());
 }
 
-fn contains_magic(bytes: &[u8]) -> bool {
-    FIND_MAGIC.find(bytes).is_some()
+/// Whether payload and checksum could make a reader look for a frame in the wrong place: they
+/// contain the magic, or end in its first bytes. The latter, cut off just before them, would be
+/// completed by the magic of the next frame, and the next frame be lost.
+fn misleads(bytes: &[u8]) -> bool {
+    let ends_in_start = (1..MAGIC.len()).any(|len| bytes.ends_with(&MAGIC[..len]));
+    ends_in_start || FIND_MAGIC.find(bytes).is_some()
 }
 
-/// Masks the payload with the first mask that leaves no magic in it.
+/// Masks the payload with the first mask that leaves nothing misleading in it.
 ///
 /// A payload of 64 KiB holds at most 65,536 of the 2^32 patterns that four bytes can be, so nearly
-/// every mask will do. The masks come from a generator started by the payload's own checksum, so
-/// that nobody can prepare a payload that defeats a fixed list.
+/// every mask will do. Each is drawn from the kernel: a sequence that could be foreseen would let
+/// somebody prepare a payload that defeats one mask after the other.
 #[cold]
 fn mask(unit: &mut Vec<u8>, start: usize) {
     let payload_at = start + HEADER_LEN;
@@ -65,19 +70,17 @@ fn mask(unit: &mut Vec<u8>, start: usize) {
     flags |= u16::from_le_bytes([unit[flags_at], unit[flags_at + 1]]);
     unit[flags_at..flags_at + 2].copy_from_slice(&flags.to_le_bytes());
 
-    let mut state = crc32fast::hash(&unit[start..]) | 1;
     unit.splice(payload_at..payload_at, [0; MASK_LEN]);
     let end = unit.len();
     let mut applied = [0; MASK_LEN];
     loop {
-        state = xorshift(state);
-        let mask = state.to_le_bytes();
+        let mask = (sys::random_u64() as u32).to_le_bytes();
         let both = std::array::from_fn(|i| applied[i] ^ mask[i]);
         apply_mask(&mut unit[payload_at + MASK_LEN..], both);
         unit[payload_at..payload_at + MASK_LEN].copy_from_slice(&mask);
         applied = mask;
         finish(unit, start);
-        if !contains_magic(&unit[payload_at..]) {
+        if !misleads(&unit[payload_at..]) {
             return;
         }
         unit.truncate(end);
@@ -91,11 +94,4 @@ pub(super) fn apply_mask(bytes: &mut [u8], mask: [u8; MASK_LEN]) {
             *byte ^= mask;
         }
     }
-}
-
-/// Marsaglia's 32-bit xorshift (13, 17, 5): visits every value but zero.
-fn xorshift(mut state: u32) -> u32 {
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^ (state << 5)
 }

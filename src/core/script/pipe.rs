@@ -1,33 +1,13 @@
-//! Pipes that behave as a test says: no descriptor, no sleep, no clock.
-//!
-//! They follow what was measured of real FIFOs: a write of up to `PIPE_BUF` bytes is whole or
-//! nothing, what is in the pipe is gone once every end has closed, and the departure of the last
-//! writer is latched per open. What a kernel does rarely, a test orders: reads and writes of
-//! chosen sizes, an end that says "not now" although it could, a refused open, a path that names
-//! another pipe.
+//! A pipe in memory, and its ends.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
-use super::link::Link;
-use super::step::Wait;
-use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::pipe::{Attempt, Opener, Read, Refusal, Sink, Source, Standing, Write};
-
-/// A path: it names a pipe, or nothing.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Place(Rc<RefCell<Spot>>);
-
-#[derive(Debug, Default)]
-struct Spot {
-    pipe: Option<Pipe>,
-    refusals: VecDeque<Refusal>,
-    failure: Option<ErrorKind>,
-    attempts: usize,
-}
+use super::Place;
+use crate::error::Result;
+use crate::pipe::{Read, Sink, Source, Standing, Write};
 
 /// A pipe, apart from the path that names it.
 #[derive(Clone, Debug)]
@@ -54,86 +34,6 @@ struct State {
 struct Sizes {
     next: VecDeque<usize>,
     most: usize,
-}
-
-impl Place {
-    /// A path that names nothing.
-    pub(crate) fn empty() -> Self {
-        Self::default()
-    }
-
-    /// A path that names a pipe of this capacity.
-    pub(crate) fn with_pipe(capacity: usize) -> Self {
-        let place = Self::empty();
-        place.make(capacity);
-        place
-    }
-
-    /// Has the path name a new pipe; ends of an older one stay with theirs.
-    pub(crate) fn make(&self, capacity: usize) -> Pipe {
-        let pipe = Pipe::new(capacity);
-        self.0.borrow_mut().pipe = Some(pipe.clone());
-        pipe
-    }
-
-    pub(crate) fn unlink(&self) {
-        self.0.borrow_mut().pipe = None;
-    }
-
-    /// Refuses the next attempts to open, in this order.
-    pub(crate) fn refuse(&self, refusals: impl IntoIterator<Item = Refusal>) {
-        self.0.borrow_mut().refusals.extend(refusals);
-    }
-
-    /// Fails the next attempt to open with what waiting will not mend.
-    pub(crate) fn fail(&self, kind: ErrorKind) {
-        self.0.borrow_mut().failure = Some(kind);
-    }
-
-    /// How often it was tried to open an end here.
-    pub(crate) fn attempts(&self) -> usize {
-        self.0.borrow().attempts
-    }
-
-    /// The pipe that the path names; a test that asks has made one.
-    pub(crate) fn pipe(&self) -> Pipe {
-        match &self.0.borrow().pipe {
-            Some(pipe) => pipe.clone(),
-            None => panic!("the path names nothing"),
-        }
-    }
-
-    pub(crate) fn reader(&self) -> ReadOpener {
-        ReadOpener(self.clone())
-    }
-
-    pub(crate) fn writer(&self) -> WriteOpener {
-        WriteOpener(self.clone())
-    }
-
-    fn attempt<End>(&self, open: impl FnOnce(&Pipe) -> Option<End>) -> Result<Attempt<End>> {
-        let mut spot = self.0.borrow_mut();
-        spot.attempts += 1;
-        if let Some(kind) = spot.failure.take() {
-            return Err(Error::new(kind, Phase::Open));
-        }
-        if let Some(refusal) = spot.refusals.pop_front() {
-            return Ok(Attempt::Refused(refusal));
-        }
-        Ok(match spot.pipe.as_ref().map(open) {
-            Some(Some(end)) => Attempt::Open(end),
-            Some(None) => Attempt::Refused(Refusal::NoReader),
-            None => Attempt::Refused(Refusal::NotFound),
-        })
-    }
-
-    fn standing(&self, of: &Pipe) -> Standing {
-        match &self.0.borrow().pipe {
-            Some(pipe) if Rc::ptr_eq(&pipe.0, &of.0) => Standing::Same,
-            Some(_) => Standing::Replaced,
-            None => Standing::Missing,
-        }
-    }
 }
 
 impl Pipe {
@@ -176,6 +76,13 @@ impl Pipe {
         self.0.borrow_mut().writes.next.extend(sizes);
     }
 
+    /// Leaves out what is left of the scripts.
+    pub(crate) fn forget_script(&self) {
+        let state = &mut *self.0.borrow_mut();
+        state.reads.next.clear();
+        state.writes.next.clear();
+    }
+
     /// The sizes of the writes that were made, since this was asked last.
     pub(crate) fn written(&self) -> Vec<usize> {
         std::mem::take(&mut self.0.borrow_mut().written)
@@ -203,6 +110,10 @@ impl Pipe {
         let bytes = &mut self.0.borrow_mut().bytes;
         let count = count.min(bytes.len());
         bytes.drain(..count).collect()
+    }
+
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
     }
 
     /// An end of this pipe that no path led to.
@@ -244,30 +155,6 @@ impl Sizes {
     /// How much the next transfer may move.
     fn draw(&mut self) -> usize {
         self.next.pop_front().unwrap_or(self.most)
-    }
-}
-
-/// Opens reading ends.
-#[derive(Clone, Debug)]
-pub(crate) struct ReadOpener(Place);
-
-/// Opens writing ends.
-#[derive(Clone, Debug)]
-pub(crate) struct WriteOpener(Place);
-
-impl Opener for ReadOpener {
-    type End = ReadEnd;
-
-    fn attempt(&mut self) -> Result<Attempt<ReadEnd>> {
-        self.0.attempt(|pipe| Some(pipe.reader(&self.0)))
-    }
-}
-
-impl Opener for WriteOpener {
-    type End = WriteEnd;
-
-    fn attempt(&mut self) -> Result<Attempt<WriteEnd>> {
-        self.0.attempt(|pipe| pipe.has_reader().then(|| pipe.writer(&self.0)))
     }
 }
 
@@ -369,34 +256,4 @@ impl Drop for WriteEnd {
     fn drop(&mut self) {
         self.pipe.close(|state| &mut state.writers);
     }
-}
-
-/// A virtual clock: it moves when a test says so.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    start: Instant,
-    pub(crate) now: Instant,
-}
-
-impl Clock {
-    pub(crate) fn new() -> Self {
-        let start = Instant::now();
-        Self { start, now: start }
-    }
-
-    pub(crate) fn advance(&mut self, by: Duration) {
-        self.now += by;
-    }
-
-    /// What the kernel's monotonic clock would say, in nanoseconds; never zero.
-    pub(crate) fn ns(&self) -> u64 {
-        1 + (self.now - self.start).as_nanos() as u64
-    }
-}
-
-/// Whether a front end that sleeps for `wait` would be woken by now.
-pub(crate) fn wakes(link: &Link<ReadOpener, WriteOpener>, wait: Wait, now: Instant) -> bool {
-    wait.until.passed(now)
-        || wait.readable && link.reader().is_some_and(ReadEnd::is_ready)
-        || wait.writable && link.writer().is_some_and(WriteEnd::is_ready)
 }

@@ -1,2 +1,0 @@
-//! fifowire beside its peers, in one run.
-fn main() {}

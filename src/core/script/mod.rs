@@ -1,0 +1,173 @@
+//! Pipes that behave as a test says: no descriptor, no sleep, no clock.
+//!
+//! They follow what was measured of real FIFOs: a write of up to `PIPE_BUF` bytes is whole or
+//! nothing, what is in the pipe is gone once every end has closed, and the departure of the last
+//! writer is latched per open. What a kernel does rarely, a test orders: reads and writes of
+//! chosen sizes, an end that says "not now" although it could, a refused open, a path that names
+//! another pipe.
+
+mod pipe;
+mod session;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::link::Link;
+use super::step::Wait;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::pipe::{Attempt, Opener, Refusal, Standing};
+
+pub(crate) use pipe::{Pipe, ReadEnd, WriteEnd};
+pub(crate) use session::{Call, Server, Session};
+
+/// A path: it names a pipe, or nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place(Rc<RefCell<Spot>>);
+
+#[derive(Debug, Default)]
+struct Spot {
+    pipe: Option<Pipe>,
+    refusals: VecDeque<Refusal>,
+    failure: Option<ErrorKind>,
+    attempts: usize,
+}
+
+impl Place {
+    /// A path that names nothing.
+    pub(crate) fn empty() -> Self {
+        Self::default()
+    }
+
+    /// A path that names a pipe of this capacity.
+    pub(crate) fn with_pipe(capacity: usize) -> Self {
+        let place = Self::empty();
+        place.make(capacity);
+        place
+    }
+
+    /// Has the path name a new pipe; ends of an older one stay with theirs.
+    pub(crate) fn make(&self, capacity: usize) -> Pipe {
+        let pipe = Pipe::new(capacity);
+        self.0.borrow_mut().pipe = Some(pipe.clone());
+        pipe
+    }
+
+    pub(crate) fn unlink(&self) {
+        self.0.borrow_mut().pipe = None;
+    }
+
+    pub(crate) fn exists(&self) -> bool {
+        self.0.borrow().pipe.is_some()
+    }
+
+    /// Refuses the next attempts to open, in this order.
+    pub(crate) fn refuse(&self, refusals: impl IntoIterator<Item = Refusal>) {
+        self.0.borrow_mut().refusals.extend(refusals);
+    }
+
+    /// Fails the next attempt to open with what waiting will not mend.
+    pub(crate) fn fail(&self, kind: ErrorKind) {
+        self.0.borrow_mut().failure = Some(kind);
+    }
+
+    /// How often it was tried to open an end here.
+    pub(crate) fn attempts(&self) -> usize {
+        self.0.borrow().attempts
+    }
+
+    /// The pipe that the path names; a test that asks has made one.
+    pub(crate) fn pipe(&self) -> Pipe {
+        match &self.0.borrow().pipe {
+            Some(pipe) => pipe.clone(),
+            None => panic!("the path names nothing"),
+        }
+    }
+
+    pub(crate) fn reader(&self) -> ReadOpener {
+        ReadOpener(self.clone())
+    }
+
+    pub(crate) fn writer(&self) -> WriteOpener {
+        WriteOpener(self.clone())
+    }
+
+    fn attempt<End>(&self, open: impl FnOnce(&Pipe) -> Option<End>) -> Result<Attempt<End>> {
+        let mut spot = self.0.borrow_mut();
+        spot.attempts += 1;
+        if let Some(kind) = spot.failure.take() {
+            return Err(Error::new(kind, Phase::Open));
+        }
+        if let Some(refusal) = spot.refusals.pop_front() {
+            return Ok(Attempt::Refused(refusal));
+        }
+        Ok(match spot.pipe.as_ref().map(open) {
+            Some(Some(end)) => Attempt::Open(end),
+            Some(None) => Attempt::Refused(Refusal::NoReader),
+            None => Attempt::Refused(Refusal::NotFound),
+        })
+    }
+
+    fn standing(&self, of: &Pipe) -> Standing {
+        match &self.0.borrow().pipe {
+            Some(pipe) if pipe.is(of) => Standing::Same,
+            Some(_) => Standing::Replaced,
+            None => Standing::Missing,
+        }
+    }
+}
+
+/// Opens reading ends.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadOpener(Place);
+
+/// Opens writing ends.
+#[derive(Clone, Debug)]
+pub(crate) struct WriteOpener(Place);
+
+impl Opener for ReadOpener {
+    type End = ReadEnd;
+
+    fn attempt(&mut self) -> Result<Attempt<ReadEnd>> {
+        self.0.attempt(|pipe| Some(pipe.reader(&self.0)))
+    }
+}
+
+impl Opener for WriteOpener {
+    type End = WriteEnd;
+
+    fn attempt(&mut self) -> Result<Attempt<WriteEnd>> {
+        self.0.attempt(|pipe| pipe.has_reader().then(|| pipe.writer(&self.0)))
+    }
+}
+
+/// A virtual clock: it moves when a test says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+    pub(crate) now: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        let start = Instant::now();
+        Self { start, now: start }
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now += by;
+    }
+
+    /// What the kernel's monotonic clock would say, in nanoseconds; never zero.
+    pub(crate) fn ns(&self) -> u64 {
+        1 + (self.now - self.start).as_nanos() as u64
+    }
+}
+
+/// Whether a front end that sleeps for `wait` would be woken by now.
+pub(crate) fn wakes(link: &Link<ReadOpener, WriteOpener>, wait: Wait, now: Instant) -> bool {
+    wait.until.passed(now)
+        || wait.readable && link.reader().is_some_and(ReadEnd::is_ready)
+        || wait.writable && link.writer().is_some_and(WriteEnd::is_ready)
+}

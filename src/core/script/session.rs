@@ -1,0 +1,254 @@
+//! A client and a server over two scripted pipes, driven as the front ends drive them: a side is
+//! stepped when it has something to do or what it waits for has come, and not otherwise. A side
+//! that waits for too little is therefore stuck here as it would be there.
+
+use std::time::Duration;
+
+use super::{Clock, Place, ReadOpener, WriteOpener, wakes};
+use crate::core::calls::CallId;
+use crate::core::client::Caller;
+use crate::core::link::{Directions, Link};
+use crate::core::recv::EndOfWriters;
+use crate::core::server::{Answerer, Asked};
+use crate::core::step::Wait;
+use crate::deadline::Deadline;
+use crate::error::Result;
+
+/// Two endpoints, each alive or not, and the clock of both.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) clock: Clock,
+    /// Flows into the server.
+    pub(crate) requests: Place,
+    /// Flows out of the server.
+    pub(crate) replies: Place,
+    client: Option<Life<Client>>,
+    server: Option<Life<Server>>,
+    limit: usize,
+    stall: Duration,
+    lives: u64,
+}
+
+pub(crate) type Client = Caller<ReadOpener, WriteOpener>;
+pub(crate) type Server = Answerer<ReadOpener, WriteOpener>;
+
+/// A call that has not returned to its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) deadline: Deadline,
+}
+
+/// An endpoint, and what it waits for; `None` while it has something to do.
+#[derive(Debug)]
+struct Life<Endpoint> {
+    endpoint: Endpoint,
+    wait: Option<Wait>,
+}
+
+impl Session {
+    /// Both endpoints, over pipes of this capacity.
+    pub(crate) fn new(capacity: usize, limit: usize, stall: Duration) -> Self {
+        let mut session = Self {
+            clock: Clock::new(),
+            requests: Place::with_pipe(capacity),
+            replies: Place::with_pipe(capacity),
+            client: None,
+            server: None,
+            limit,
+            stall,
+            lives: 0,
+        };
+        session.start_server();
+        session.start_client();
+        session
+    }
+
+    /// Begins a new life of the client; an earlier one ends.
+    pub(crate) fn start_client(&mut self) {
+        self.client = None;
+        let link = self.link(self.replies.reader(), self.requests.writer());
+        let mut client = Caller::new(link, 64, self.stall);
+        stepped(client.link_mut().step_open(self.clock.now, Deadline::NEVER));
+        self.client = Some(Life::new(client));
+    }
+
+    /// Begins a new life of the server; an earlier one ends.
+    pub(crate) fn start_server(&mut self) {
+        self.server = None;
+        let link = self.link(self.requests.reader(), self.replies.writer());
+        let mut server = Answerer::new(link, self.stall, EndOfWriters::Wait);
+        stepped(server.link_mut().step_open(self.clock.now, Deadline::NEVER));
+        self.server = Some(Life::new(server));
+    }
+
+    pub(crate) fn kill_client(&mut self) {
+        self.client = None;
+    }
+
+    pub(crate) fn kill_server(&mut self) {
+        self.server = None;
+    }
+
+    pub(crate) fn has_client(&self) -> bool {
+        self.client.is_some()
+    }
+
+    pub(crate) fn has_server(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The client, to be given something to do.
+    pub(crate) fn client(&mut self) -> &mut Client {
+        match &mut self.client {
+            Some(life) => life.wake(),
+            None => panic!("no client is alive"),
+        }
+    }
+
+    /// The server, to be given something to do.
+    pub(crate) fn server(&mut self) -> &mut Server {
+        match &mut self.server {
+            Some(life) => life.wake(),
+            None => panic!("no server is alive"),
+        }
+    }
+
+    /// Begins a call with this message and this much time.
+    pub(crate) fn call(&mut self, message: &[u8], timeout: Duration) -> Result<Call> {
+        let (deadline, ns) = (Deadline::after(self.clock.now, timeout), self.clock.ns());
+        let mut body = self.client().request_body();
+        body.extend_from_slice(message);
+        let id = self.client().call(body, Some(timeout), ns)?;
+        Ok(Call { id, deadline })
+    }
+
+    /// Begins a ping with this much time.
+    pub(crate) fn ping(&mut self, timeout: Duration) -> Result<Call> {
+        let deadline = Deadline::after(self.clock.now, timeout);
+        Ok(Call { id: self.client().ping()?, deadline })
+    }
+
+    /// How a call has ended, if it has. Who only looks gives the client nothing to do.
+    pub(crate) fn outcome(&mut self, call: Call) -> Option<Result<Vec<u8>>> {
+        let life = self.client.as_mut()?;
+        let outcome = life.endpoint.outcome(call.id, self.clock.now, call.deadline)?;
+        life.wait = None;
+        Some(outcome.map(|event| event.body))
+    }
+
+    /// The client's connection, to look at; a client that is looked at has nothing to do.
+    pub(crate) fn client_link(&self) -> Option<&Link<ReadOpener, WriteOpener>> {
+        self.client.as_ref().map(|life| life.endpoint.link())
+    }
+
+    /// The server's connection, to look at.
+    pub(crate) fn server_link(&self) -> Option<&Link<ReadOpener, WriteOpener>> {
+        self.server.as_ref().map(|life| life.endpoint.link())
+    }
+
+    /// Calls that have not returned to their callers.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.client.as_ref().map_or(0, |life| life.endpoint.in_flight())
+    }
+
+    /// One step of the client, if it is alive.
+    pub(crate) fn step_client(&mut self) {
+        if let Some(life) = &mut self.client {
+            life.wait = Some(stepped(life.endpoint.step(self.clock.now, Directions::BOTH)));
+        }
+    }
+
+    /// One step of the server, if it is alive; answers the requests that it hands out.
+    pub(crate) fn step_server(&mut self) -> Vec<Asked> {
+        let Some(life) = &mut self.server else { return Vec::new() };
+        let wait = stepped(life.endpoint.step(self.clock.now, Directions::BOTH));
+        let mut asked = Vec::new();
+        while let Some(request) = stepped(life.endpoint.next_request(self.clock.ns())) {
+            asked.push(request);
+        }
+        // Who took a request comes back for the next one before it sleeps.
+        life.wait = asked.is_empty().then_some(wait);
+        asked
+    }
+
+    /// Steps both until neither has anything to do now. `serve` is given what the server hands
+    /// out, and may answer it.
+    pub(crate) fn settle(&mut self, mut serve: impl FnMut(&mut Server, Asked)) {
+        // Far more steps than anything here takes: beyond them, somebody spins.
+        for _ in 0..100_000 {
+            let (client, server) = (self.client_wakes(), self.server_wakes());
+            if client {
+                self.step_client();
+            }
+            if server {
+                for asked in self.step_server() {
+                    serve(self.server(), asked);
+                }
+            }
+            if !client && !server {
+                return;
+            }
+        }
+        panic!("the session never settles: a side asks to be stepped again and again");
+    }
+
+    /// Settles and lets time pass from one awaited instant to the next, until `end`.
+    pub(crate) fn run(&mut self, end: Duration, mut serve: impl FnMut(&mut Server, Asked)) {
+        let end = self.clock.now + end;
+        loop {
+            self.settle(&mut serve);
+            let waits = [self.client_wait(), self.server_wait()];
+            let next = waits.into_iter().flatten().fold(Deadline::at(end), Deadline::earlier);
+            if self.clock.now >= end {
+                return;
+            }
+            self.clock.now = next.instant().unwrap_or(end).max(self.clock.now);
+        }
+    }
+
+    fn client_wait(&self) -> Option<Deadline> {
+        self.client.as_ref()?.wait.map(|wait| wait.until)
+    }
+
+    fn server_wait(&self) -> Option<Deadline> {
+        self.server.as_ref()?.wait.map(|wait| wait.until)
+    }
+
+    fn client_wakes(&self) -> bool {
+        self.client.as_ref().is_some_and(|life| {
+            life.wait.is_none_or(|wait| wakes(life.endpoint.link(), wait, self.clock.now))
+        })
+    }
+
+    fn server_wakes(&self) -> bool {
+        self.server.as_ref().is_some_and(|life| {
+            life.wait.is_none_or(|wait| wakes(life.endpoint.link(), wait, self.clock.now))
+        })
+    }
+
+    fn link(&mut self, reader: ReadOpener, writer: WriteOpener) -> Link<ReadOpener, WriteOpener> {
+        self.lives += 1;
+        // Spread over all bits, so that no life is the neighbour of another.
+        let epoch = self.lives.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Link::new(reader, writer, self.limit, crate::core::wire::epoch_from(epoch))
+    }
+}
+
+impl<Endpoint> Life<Endpoint> {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, wait: None }
+    }
+
+    fn wake(&mut self) -> &mut Endpoint {
+        self.wait = None;
+        &mut self.endpoint
+    }
+}
+
+fn stepped<T>(step: Result<T>) -> T {
+    match step {
+        Ok(answer) => answer,
+        Err(error) => panic!("a step fails: {error:?}"),
+    }
+}

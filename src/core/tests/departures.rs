@@ -1,0 +1,212 @@
+//! A peer leaves, comes back as another life, or is still spoken to as the old one.
+
+use super::session::*;
+use super::*;
+use crate::core::recv::STANDING_CHECK;
+use crate::error::{ErrorKind, Fate};
+
+/// A session of which both sides know each other's life.
+fn acquainted() -> Session {
+    let mut session = session();
+    let call = session.call(b"hello", ms(1000)).unwrap();
+    session.settle(echo);
+    session.outcome(call).unwrap().unwrap();
+    session
+}
+
+/// The reply to a call that is made now.
+fn call_anew(session: &mut Session) -> Vec<u8> {
+    let call = session.call(b"anew", ms(1000)).unwrap();
+    session.run(ms(900), echo);
+    session.outcome(call).expect("the call gets no answer").unwrap()
+}
+
+#[test]
+fn a_departure_ends_written_calls_as_maybe_delivered_and_keeps_unsent_ones() {
+    let mut session = acquainted();
+    let written = session.call(b"written", ms(10_000)).unwrap();
+    session.step_client();
+    session.kill_server();
+    session.step_client();
+    let error = session.outcome(written).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
+    let unsent = session.call(b"unsent", ms(10_000)).unwrap();
+    session.run(ms(100), echo);
+    assert!(session.outcome(unsent).is_none());
+    session.start_server();
+    session.run(ms(100), echo);
+    assert_eq!(session.outcome(unsent).unwrap().unwrap(), reply_to(b"unsent"));
+}
+
+#[test]
+fn a_departure_within_a_request_is_not_sent_and_those_behind_it_go_on() {
+    let mut session = acquainted();
+    session.requests.pipe().script_writes([1000, 0]);
+    let cut = session.call(&noise(50_000), ms(10_000)).unwrap();
+    let behind = session.call(b"behind", ms(10_000)).unwrap();
+    session.step_client();
+    session.kill_server();
+    session.step_client();
+    let error = session.outcome(cut).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
+    session.start_server();
+    session.run(ms(100), echo);
+    assert_eq!(session.outcome(behind).unwrap().unwrap(), reply_to(b"behind"));
+}
+
+#[test]
+fn a_reply_that_was_written_before_the_server_left_is_believed() {
+    let mut session = acquainted();
+    let call = session.call(b"last words", ms(10_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        echo(session.server(), asked);
+    }
+    session.step_server();
+    session.kill_server();
+    session.settle(echo);
+    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"last words"));
+}
+
+#[test]
+fn a_call_without_a_server_names_what_it_waits_for() {
+    let mut session = acquainted();
+    session.kill_server();
+    session.settle(echo);
+    let call = session.call(b"nobody", ms(100)).unwrap();
+    session.run(ms(100), echo);
+    let error = session.outcome(call).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::NoReader, Some(Fate::NotSent)));
+}
+
+#[test]
+fn a_server_that_restarts_while_nobody_looks_is_found() {
+    let mut session = acquainted();
+    // Between two steps of the client the old server goes and the new one comes: no write of the
+    // client ever meets a pipe without a reader.
+    session.kill_server();
+    session.start_server();
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
+
+#[test]
+fn a_server_that_restarts_with_calls_in_flight_ends_them_soon() {
+    let mut session = acquainted();
+    let call = session.call(b"in flight", ms(10_000)).unwrap();
+    session.step_client();
+    session.step_server();
+    session.kill_server();
+    session.start_server();
+    session.run(ms(1000), echo);
+    let error = session.outcome(call).expect("its server is gone").unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
+
+#[test]
+fn a_request_to_an_earlier_life_of_the_server_is_dropped() {
+    let mut session = acquainted();
+    // The client writes to the life it knows; a new one reads it.
+    let call = session.call(b"for the old one", ms(1000)).unwrap();
+    session.step_client();
+    let writer = session.requests.pipe().writer(&session.requests);
+    let reader = session.requests.pipe().reader(&session.requests);
+    session.kill_server();
+    session.start_server();
+    let asked = session.step_server();
+    assert!(asked.is_empty(), "{asked:?}");
+    assert_eq!(session.server().link().stats().late, 1);
+    drop((reader, writer));
+    session.run(ms(1000), echo);
+    assert!(session.outcome(call).unwrap().is_err());
+}
+
+#[test]
+fn a_reply_to_an_earlier_life_of_the_client_is_dropped() {
+    let mut session = acquainted();
+    session.call(b"from the old one", ms(10_000)).unwrap();
+    let mut asked = Vec::new();
+    session.settle(|_, request| asked.push(request));
+    let reader = session.replies.pipe().reader(&session.replies);
+    session.kill_client();
+    session.start_client();
+    // The new life numbers its calls as the old one did.
+    let first = session.call(b"first", ms(10_000)).unwrap();
+    let second = session.call(b"second", ms(10_000)).unwrap();
+    asked.into_iter().for_each(|request| echo(session.server(), request));
+    drop(reader);
+    session.run(ms(1000), echo);
+    assert_eq!(session.outcome(first).unwrap().unwrap(), reply_to(b"first"));
+    assert_eq!(session.outcome(second).unwrap().unwrap(), reply_to(b"second"));
+    assert_eq!(session.client().link().stats().late, 1);
+}
+
+#[test]
+fn a_client_that_comes_back_as_another_life_is_answered() {
+    let mut session = acquainted();
+    for _ in 0..3 {
+        session.kill_client();
+        session.start_client();
+        assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+    }
+}
+
+#[test]
+fn both_sides_may_restart_any_number_of_times() {
+    let mut session = acquainted();
+    for round in 0..12 {
+        if round % 2 == 0 {
+            session.kill_server();
+        }
+        if round % 3 == 0 {
+            session.kill_client();
+            session.start_client();
+        }
+        if !session.has_server() {
+            session.start_server();
+        }
+        assert_eq!(call_anew(&mut session), reply_to(b"anew"), "round {round}");
+    }
+}
+
+#[test]
+fn a_pair_that_was_replaced_is_left_for_the_new_one() {
+    let mut session = acquainted();
+    session.requests.make(4096);
+    session.replies.make(4096);
+    session.clock.advance(STANDING_CHECK);
+    session.settle(echo);
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
+
+#[test]
+fn a_server_that_restarts_while_its_replies_are_replaced_is_found() {
+    let mut session = acquainted();
+    // Its departure shows on a FIFO that the client has left by then.
+    session.replies.make(4096);
+    session.clock.advance(STANDING_CHECK);
+    session.step_client();
+    session.kill_server();
+    session.start_server();
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
+
+#[test]
+fn a_reply_whose_client_left_is_lost_and_the_next_client_is_served() {
+    let mut session = acquainted();
+    session.call(b"who leaves", ms(10_000)).unwrap();
+    let mut asked = Vec::new();
+    session.settle(|_, request| asked.push(request));
+    let caller = asked[0].caller;
+    let ticket = session.server().reply(caller, noise(1000));
+    session.replies.pipe().script_writes([10, 0]);
+    session.step_server();
+    session.kill_client();
+    session.settle(|_, _| {});
+    let now = session.clock.now;
+    let outcome = session.server().outcome(ticket, now, Deadline::NEVER);
+    let error = outcome.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
+    session.start_client();
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}

@@ -1,0 +1,3 @@
+# Writes half a line and leaves: half.sh PATH
+printf 'half a re' > "$1"
+echo written

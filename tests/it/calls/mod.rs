@@ -1,0 +1,7 @@
+//! Requests and replies: each reply its call, whatever happens to the others.
+
+mod handlers;
+mod in_flight;
+mod restarts;
+mod single;
+mod sizes;
