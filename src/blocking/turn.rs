@@ -34,6 +34,9 @@ pub(crate) trait Session {
     /// Moves bytes in these directions, without waiting.
     fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait>;
 
+    /// When the session last looked for something to read.
+    fn heard_at(&self) -> Option<Instant>;
+
     /// Keys of those that have something to look at.
     fn wakeups(&mut self) -> &mut Vec<u64>;
 
@@ -129,10 +132,11 @@ impl<S: Session> Turn<S> {
         let mut spell: Option<Spell> = None;
         let mut notices = Notices::new(&self.observer, term.began);
         let mut slept = Ok(());
-        // What was just queued is written first, and nothing is read: an answer cannot be there
-        // before its request is.
-        let mut read = false;
         let mut state = self.lock();
+        // What was just queued is written first, and nothing is read: an answer cannot be there
+        // before its request is. After a silence it is the other way round, because what is there
+        // to be read may be that the peer has left.
+        let mut read = state.session.heard_at().is_none_or(|at| now >= at + SILENCE);
         loop {
             let stepped = state.step(now, read);
             state.wake_ready(key);
@@ -150,11 +154,13 @@ impl<S: Session> Turn<S> {
                     return answer.map_err(|error| term.sign(error, state.session.path()));
                 }
             };
+            let spell = match &mut spell {
+                Some(spell) => spell,
+                None => spell.insert(state.pause.begin(now)),
+            };
             if !read {
                 read = true;
-                let begun = state.pause.begin(now);
-                let moment = state.pause.look_again(spell.insert(begun), now);
-                if let Some(moment) = moment {
+                if let Some(moment) = state.pause.look_again(spell, now) {
                     drop(state);
                     moment.pass();
                     now = Instant::now();
@@ -168,9 +174,9 @@ impl<S: Session> Turn<S> {
                 continue;
             }
             let led = state.lead(wait, now);
-            let moment = match &mut spell {
-                Some(spell) if wait.readable => state.pause.look_again(spell, now),
-                _ => None,
+            let moment = match wait.readable {
+                true => state.pause.look_again(spell, now),
+                false => None,
             };
             if let Some(moment) = moment {
                 drop(state);
@@ -223,6 +229,9 @@ impl<S: Session> Turn<S> {
 
 /// No waiter has this key.
 const NOBODY: u64 = u64::MAX;
+
+/// How long nobody may have looked for something to read before a call looks first.
+const SILENCE: Duration = Duration::from_millis(1);
 
 /// How long a leader sleeps at most that only writes, because another reads: should that one leave
 /// and nobody be parked, reading is taken over after this.

@@ -26,6 +26,7 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     reader_opening: Opening,
     writer_opening: Opening,
     next_check: Option<Instant>,
+    heard_at: Option<Instant>,
     stalled_since: Option<Instant>,
     stall_reported: bool,
     /// Whether anybody has had the incoming FIFO open for writing.
@@ -78,6 +79,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             reader_opening: Opening::new(),
             writer_opening: Opening::new(),
             next_check: None,
+            heard_at: None,
             stalled_since: None,
             stall_reported: false,
             had_writer: false,
@@ -124,6 +126,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Why the writer is not open, where it is not.
     pub(crate) fn writer_refused(&self) -> Option<Error> {
         self.writer_opening.refusal().filter(|_| self.writer.is_none())
+    }
+
+    /// When the incoming FIFO was last looked at.
+    pub(crate) fn heard_at(&self) -> Option<Instant> {
+        self.heard_at
     }
 
     pub(crate) fn had_writer(&self) -> bool {
@@ -290,6 +297,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     fn read(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
+        self.heard_at = Some(now);
         for _ in 0..READS_A_STEP {
             self.inbox.hear(&mut self.outbox);
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
@@ -393,11 +401,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.next_check = Some(now + STANDING_CHECK);
         let failed = |error| Error::system(error, Phase::Open);
         if let Some(reader) = &self.reader {
+            self.incoming.settle();
             if reader.standing().map_err(failed)? == Standing::Replaced {
                 self.leave_reader(moved);
             }
         }
         if let Some(writer) = &self.writer {
+            self.outgoing.settle();
             if writer.standing().map_err(failed)? == Standing::Replaced {
                 self.stats.replaced += 1;
                 self.lose_writer(moved);

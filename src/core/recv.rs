@@ -192,6 +192,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         if self.next_check.is_none_or(|at| now >= at) {
             self.next_check = Some(now + STANDING_CHECK);
             if let Some(end) = &self.end {
+                self.opener.settle();
                 standing = end.standing().map_err(|error| Error::system(error, Phase::Read))?;
             }
         }

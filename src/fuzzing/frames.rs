@@ -69,7 +69,8 @@ fn embedded(choices: &mut Choices<'_>, sizes: &[usize]) {
             }
             4 => {
                 let tail = frame(choices);
-                let cut = 1 + choices.size() % (tail.len() - 1);
+                // Behind its header, or a torn head before it could make it whole.
+                let cut = HEADER_LEN + choices.size() % (tail.len() - HEADER_LEN);
                 stream.extend(&tail[cut..]);
             }
             5 => {

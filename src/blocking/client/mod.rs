@@ -240,6 +240,10 @@ impl Session for Caller<ReadOpener, WriteOpener> {
         Caller::step(self, now, directions)
     }
 
+    fn heard_at(&self) -> Option<Instant> {
+        self.link().heard_at()
+    }
+
     fn wakeups(&mut self) -> &mut Vec<u64> {
         Caller::wakeups(self)
     }

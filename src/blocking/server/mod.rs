@@ -208,6 +208,10 @@ impl Session for Answerer<ReadOpener, WriteOpener> {
         Answerer::step(self, now, directions)
     }
 
+    fn heard_at(&self) -> Option<Instant> {
+        self.link().heard_at()
+    }
+
     fn wakeups(&mut self) -> &mut Vec<u64> {
         Answerer::wakeups(self)
     }

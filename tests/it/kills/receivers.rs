@@ -42,9 +42,9 @@ fn a_sender_survives_the_kills_of_receivers_and_none_of_them_gets_anything_torn(
             let said = kill_at_random(scene.start("receiver", &[]), &mut random);
             assert!(!said.iter().any(|line| line == "torn"), "{said:?}");
         }
-        over.store(true, Ordering::Relaxed);
         let mut last = scene.start("receiver", &[]);
         last.expect("works");
+        over.store(true, Ordering::Relaxed);
         let (sent, cut, stats) = sending.join();
         last.kill();
         assert!(sent > LIVES && stats.reconnects > 0, "{sent} sent, {stats:?}");

@@ -28,15 +28,20 @@ fn a_client_survives_the_kills_of_servers_and_gets_no_wrong_reply() {
                         }
                         let (tag, len) = ((caller << 24) | call, numbers.length(10, MOST));
                         let request = numbers.checked(tag, len);
-                        match client.request(&request).timeout(ms(10_000)).call() {
+                        match client.request(&request).timeout(ms(1000)).call() {
                             Ok(reply) => {
                                 assert_eq!(tag_of(&reply), Some(tag), "not the reply to this call");
                                 answered.fetch_add(1, Ordering::Relaxed);
                             }
-                            Err(error) if error.kind() == ErrorKind::PeerClosed => {
+                            Err(error) => {
+                                // A server that took the request, died before it had ever written
+                                // anything, and was followed by the next at once is not missed by
+                                // anybody before the deadline.
+                                let kinds = [ErrorKind::PeerClosed, ErrorKind::TimedOut];
+                                assert!(kinds.contains(&error.kind()), "{error}");
+                                assert!(error.fate().is_some(), "{error}");
                                 lost.fetch_add(1, Ordering::Relaxed);
                             }
-                            Err(error) => panic!("{error}"),
                         }
                     }
                 });
