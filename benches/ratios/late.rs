@@ -21,7 +21,7 @@ use super::by_hand;
 use super::process::processor_time;
 use super::report::{Figure, Report, Target, percentile};
 
-/// Arrivals of each kind and each side. The 95th percentile of 120 has six above it.
+/// Arrivals of each kind and each side. The 95th percentile of 120 has five above it.
 const ARRIVALS: usize = 120;
 
 /// How long the sender waits in vain while its processor time is taken.

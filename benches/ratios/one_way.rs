@@ -14,7 +14,7 @@ use fifowire::{Fifo, Receiver, Sender};
 
 use super::by_hand;
 use super::packet::{SMALL, stamp, stamped};
-use super::process::{self, Worker, measured};
+use super::process::{Cores, Placement, Worker, await_go, measured};
 use super::report::{Figure, Report, Target, median};
 
 pub(crate) const ROLE: &str = "one-way-sender";
@@ -43,6 +43,10 @@ struct Load {
 const BATCH: usize = 1_000;
 
 const LARGE: usize = 1 << 20;
+
+/// Throughput is that of two cores; where the scheduler puts both ends on one for a while, it is
+/// a third of that, for either side.
+const PLACEMENT: Placement = Placement::Apart;
 
 pub(crate) fn compare(report: &mut Report) {
     small(report);
@@ -106,6 +110,7 @@ fn rounds<const N: usize>(report: &Report, sides: [(Load, Side); N]) -> [f64; N]
 }
 
 fn round(load: Load, side: Side) -> f64 {
+    let cores = Cores::of_this_thread();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = path(directory.path());
     let [bytes, messages, capacity] =
@@ -120,14 +125,14 @@ fn round(load: Load, side: Side) -> f64 {
             let worker = start();
             let mut fifo = by_hand::open_reader(&path);
             by_hand::set_capacity(&fifo, load.capacity);
-            clock(worker, || receive_by_hand(&mut fifo, load))
+            clock(worker, &cores, || receive_by_hand(&mut fifo, load))
         }
         Side::Ours { .. } => {
             let _fifo = Fifo::create(&path).expect("the directory is empty");
             let options = Receiver::<Vec<u8>>::options().codec(Bytes).capacity(load.capacity);
             let mut receiver = options.open(&path).expect("the FIFO is ours");
             let worker = start();
-            clock(worker, || {
+            clock(worker, &cores, || {
                 for number in 0..load.messages {
                     let message = receiver.recv().expect("the sender sends");
                     check(&message, load, number);
@@ -138,8 +143,9 @@ fn round(load: Load, side: Side) -> f64 {
 }
 
 /// From the word to begin until everything is received.
-fn clock(mut worker: Worker, receive: impl FnOnce()) -> f64 {
+fn clock(mut worker: Worker, cores: &Cores, receive: impl FnOnce()) -> f64 {
     worker.wait_ready();
+    PLACEMENT.settle(cores, 0);
     let began = Instant::now();
     worker.go();
     receive();
@@ -206,11 +212,13 @@ pub(crate) fn work(arguments: &[String]) {
         [bytes, messages, capacity].map(|n| n.parse::<usize>().expect("a number"));
     let path = path(Path::new(directory));
     let mut message = vec![FILLING; bytes];
+    let cores = Cores::of_this_thread();
     match Side::from_argument(side) {
         Side::ByHand => {
             let mut fifo = by_hand::open_writer(&path);
             by_hand::set_capacity(&fifo, capacity);
-            process::await_go();
+            PLACEMENT.settle(&cores, 1);
+            await_go();
             measured(|| {
                 for number in 0..messages {
                     stamp(&mut message, number as u64);
@@ -221,7 +229,8 @@ pub(crate) fn work(arguments: &[String]) {
         Side::Ours { batched, exclusive } => {
             let options = Sender::<Vec<u8>>::options().codec(Bytes).capacity(capacity);
             let mut sender = options.exclusive(exclusive).open(&path).expect("a receiver");
-            process::await_go();
+            PLACEMENT.settle(&cores, 1);
+            await_go();
             measured(|| {
                 for number in 0..messages {
                     stamp(&mut message, number as u64);

@@ -141,7 +141,7 @@ impl Cores {
         let core = (0..CpuSet::count())
             .filter(|core| self.0.is_set(*core).unwrap_or(false))
             .nth(nth)
-            .expect("round trips on two cores need two cores");
+            .expect("two processes apart need two cores");
         let mut one = CpuSet::new();
         one.set(core).expect("the core is in the set it came from");
         sched_setaffinity(Pid::from_raw(0), &one).expect("fewer cores are always allowed");

@@ -72,9 +72,19 @@ impl Assembly {
         self.open.is_empty()
     }
 
-    /// Bytes of memory that are held.
+    /// Bytes of memory that messages in the making hold.
     pub(crate) fn held(&self) -> usize {
-        self.done.capacity() + self.open.iter().map(|open| open.bytes.capacity()).sum::<usize>()
+        self.open.iter().map(|open| open.bytes.capacity()).sum()
+    }
+
+    /// Bytes of memory that are kept for the next message.
+    pub(crate) fn kept(&self) -> usize {
+        self.done.capacity()
+    }
+
+    /// Gives back the memory that is kept for the next message.
+    pub(crate) fn shed(&mut self) {
+        self.done = Vec::new();
     }
 
     /// Bytes of memory that the largest message in the making holds.

@@ -1,6 +1,6 @@
 //! Calls in flight: begun, answered, taken or given up.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::event::Event;
 use super::outbox::Ticket;
@@ -9,7 +9,9 @@ use crate::error::Fate;
 /// The calls of one client that have not returned to their callers.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    open: HashMap<CallId, Call>,
+    /// Ids are counted up and mostly few are open: a search touches a node or two, and no call is
+    /// hashed.
+    open: BTreeMap<CallId, Call>,
     limit: usize,
     /// Calls whose callers have something to look at.
     wakeups: Vec<CallId>,
@@ -35,7 +37,7 @@ pub(crate) enum Answer {
 
 impl Calls {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { open: HashMap::new(), limit, wakeups: Vec::new() }
+        Self { open: BTreeMap::new(), limit, wakeups: Vec::new() }
     }
 
     pub(crate) fn is_full(&self) -> bool {

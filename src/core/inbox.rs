@@ -99,11 +99,11 @@ impl Inbox {
     pub(crate) fn held(&self) -> usize {
         let bodies: usize = self.events.iter().map(|event| event.body.capacity()).sum();
         let places = self.events.capacity() * size_of::<Event>();
-        self.buffer.held() + self.assembly.held() + bodies + places
+        self.buffer.held() + self.assembly.held() + self.assembly.kept() + bodies + places
     }
 
     /// Whether a message is being put together.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn is_assembling(&self) -> bool {
         !self.assembly.is_idle()
     }
@@ -118,6 +118,7 @@ impl Inbox {
     /// Turns unread bytes into events.
     pub(crate) fn hear(&mut self, outbox: &mut Outbox) {
         while !self.buffer.is_empty() && !self.is_full(outbox) {
+            self.shed();
             let at = self.buffer.position();
             match self.dialect.decode(self.buffer.unread()) {
                 Heard::More => return,
@@ -249,9 +250,21 @@ impl Inbox {
         if outbox.control_len() + self.refusals >= MAX_UNASKED {
             return true;
         }
-        // The next frame may make a message in the making grow by this much.
+        !self.events.is_empty() && self.need() > self.limit
+    }
+
+    /// Bytes of memory that are taken, or may be by the next frame: it may make a message in the
+    /// making grow by as much as it holds.
+    fn need(&self) -> usize {
         let next = self.assembly.largest().max(MAX_FRAME);
-        !self.events.is_empty() && self.events_bytes + self.assembly.held() + next > self.limit
+        self.events_bytes + self.assembly.held() + next
+    }
+
+    /// Memory that is only kept for later gives way to events that wait now.
+    fn shed(&mut self) {
+        if !self.events.is_empty() && self.need() + self.assembly.kept() > self.limit {
+            self.assembly.shed();
+        }
     }
 
     /// The most bytes the body of an event may have.

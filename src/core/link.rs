@@ -186,7 +186,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     /// Whether a message is being put together.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn is_assembling(&self) -> bool {
         self.inbox.is_assembling()
     }
@@ -365,7 +365,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         }
         self.inbox.forget_peer();
         self.stats.peers_lost += 1;
-        let cut = self.outbox.readdress();
+        let cut = self.outbox.rewind();
         self.tell_departure(cut, moved);
     }
 

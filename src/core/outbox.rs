@@ -187,42 +187,13 @@ impl Outbox {
     }
 
     /// The peer is gone: what it has seen nothing of goes back to the front of its lane, to be
-    /// framed anew for the next. Answers the tickets of those that were cut.
+    /// framed anew for the next. Answers the tickets of those that were cut. A frame that was cut
+    /// is not finished, even where another life reads on from the same pipe: the next frame begins
+    /// with the magic, and that is where a reader finds its place again.
     pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
         self.unit.clear();
         self.written = 0;
         self.spans.clear();
-        self.unframe()
-    }
-
-    /// Another life of the peer reads on: what was cut is voided, so that the stream stays in
-    /// step, and everything else is framed anew, addressed to whoever it is. Answers the tickets
-    /// of those that were cut.
-    pub(crate) fn readdress(&mut self) -> Vec<Ticket> {
-        let lanes = [&self.framed, &self.control, &self.data];
-        let begun = lanes.into_iter().flatten().filter(|entry| entry.begun);
-        let lost: Vec<_> = begun.map(|entry| entry.ticket).collect();
-        for ticket in &lost {
-            self.take_back(*ticket);
-        }
-        match self.spans.front().filter(|span| span.start < self.written) {
-            Some(cut) => {
-                self.unit.truncate(cut.end);
-                self.spans.truncate(1);
-            }
-            None => {
-                self.unit.clear();
-                self.written = 0;
-                self.spans.clear();
-            }
-        }
-        self.unframe();
-        lost
-    }
-
-    /// Has every entry start over, but for those that were begun: they are dropped, and their
-    /// tickets answered.
-    fn unframe(&mut self) -> Vec<Ticket> {
         let mut lost = Vec::new();
         while let Some(entry) = self.framed.pop_back() {
             let lane =

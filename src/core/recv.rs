@@ -81,11 +81,12 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     /// The memory taken for what has come, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
-        self.inbox.buffer.held() + self.inbox.assembly.held()
+        let assembly = &self.inbox.assembly;
+        self.inbox.buffer.held() + assembly.held() + assembly.kept()
     }
 
     /// Bytes that were read and are of no message yet.
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn unread(&mut self) -> usize {
         self.inbox.buffer.unread().len()
     }

@@ -19,6 +19,8 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     stall: Duration,
     on_end: EndOfWriters,
     hung_up: bool,
+    /// Whether dropping what nobody waits for has made room to hear more.
+    made_room: bool,
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
     /// Those among them that were cut when the client left.
@@ -59,7 +61,7 @@ impl Asked {
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     pub(crate) fn new(link: Link<R, W>, stall: Duration, on_end: EndOfWriters) -> Self {
         let (lost, wakeups) = (Vec::new(), Vec::new());
-        Self { link, stall, on_end, hung_up: false, awaited: 0, lost, wakeups }
+        Self { link, stall, on_end, hung_up: false, made_room: false, awaited: 0, lost, wakeups }
     }
 
     pub(crate) fn link(&self) -> &Link<R, W> {
@@ -94,8 +96,21 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// The next request that somebody still waits for. `Err` once the last client has left, where
-    /// that is the end.
+    /// that is the end. Where there is none, see [`made_room`](Self::made_room).
     pub(crate) fn next_request(&mut self, now_ns: u64) -> Result<Option<Asked>> {
+        let was_full = self.link.is_full();
+        let next = self.next_awaited(now_ns);
+        self.made_room = was_full && !self.link.is_full();
+        next
+    }
+
+    /// Whether there is more to hear, now that requests nobody waits for are dropped: then what
+    /// the last step said to wait for is not all, and another step is due.
+    pub(crate) fn made_room(&self) -> bool {
+        self.made_room
+    }
+
+    fn next_awaited(&mut self, now_ns: u64) -> Result<Option<Asked>> {
         while let Some(event) = self.link.next_event() {
             if event.verb != Verb::Request {
                 self.link.stats.unknown += u64::from(event.verb != Verb::Goodbye);

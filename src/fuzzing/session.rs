@@ -92,7 +92,7 @@ impl World {
     }
 
     fn call(&mut self, choices: &mut Choices<'_>) {
-        let size = choices.size() * choices.below(4);
+        let size = self.size(choices);
         let timeout = LONGEST * (1 + choices.below(32) as u32) / 32;
         if !self.session.has_client() {
             return;
@@ -103,6 +103,11 @@ impl World {
             Ok(call) => self.calls.push((call, Some(self.serial))),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Overloaded),
         }
+    }
+
+    /// The size of a message; many times what the pipe holds, and no more than is worth the time.
+    fn size(&self, choices: &mut Choices<'_>) -> usize {
+        (choices.size() * choices.below(4)).min(100 * self.capacity)
     }
 
     fn ping(&mut self, choices: &mut Choices<'_>) {
@@ -120,7 +125,7 @@ impl World {
     }
 
     fn reply(&mut self, choices: &mut Choices<'_>) {
-        let (at, size) = (choices.below(self.asked.len()), choices.size() * choices.below(4));
+        let (at, size) = (choices.below(self.asked.len()), self.size(choices));
         if !self.session.has_server() || self.asked.is_empty() {
             return;
         }

@@ -105,7 +105,7 @@ fn what_the_policy_refuses_is_untrusted_and_a_wider_policy_opens_it() {
         fs::hard_link(scene.path("linked.fifo"), &second_name).unwrap();
         scene.start("nobody", &[]).finish();
         fs::remove_file(second_name).unwrap();
-        made.map(|path| fs::remove_file(path).unwrap());
+        made.iter().for_each(|path| fs::remove_file(path).unwrap());
     });
 }
 

@@ -46,11 +46,12 @@ thread_local! {
     static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0, peak: 0 }) };
 }
 
-fn changed(by: isize) {
+/// The bytes that this thread holds have changed; `asked` is how often it asked for that.
+fn changed(by: isize, asked: u64) {
+    // A thread that ends may free memory after its counts have gone.
     let _ = COUNTS.try_with(|counts| {
         let Counts { allocations, live, peak } = counts.get();
         let live = live + by;
-        let asked = u64::from(by > 0);
         counts.set(Counts { allocations: allocations + asked, live, peak: peak.max(live) });
     });
 }
@@ -65,26 +66,26 @@ static COUNTING: Counting = Counting;
 #[allow(unsafe_code)] // An allocator cannot be written without it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        changed(layout.size() as isize);
+        changed(layout.size() as isize, 1);
         // SAFETY: the caller's contract is the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        changed(layout.size() as isize);
+        changed(layout.size() as isize, 1);
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        changed(-(layout.size() as isize));
+        changed(-(layout.size() as isize), 0);
         // SAFETY: as above.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // Counted as asking even where it shrinks: a steady stream does neither.
-        changed(size as isize - layout.size() as isize);
+        changed(size as isize - layout.size() as isize, 1);
         // SAFETY: as above.
         unsafe { System.realloc(memory, layout, size) }
     }

@@ -118,20 +118,27 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         loop {
             let asked = self.shared.turn.wait(NEXT_REQUEST, term, Phase::Read, |answerer, now| {
                 match answerer.next_request(sys::monotonic_ns()) {
-                    Ok(Some(asked)) => Some(Ok(asked)),
+                    Ok(Some(asked)) => Some(Ok(Some(asked))),
                     Ok(None) if term.deadline.passed(now) => Some(Err(answerer.silence())),
-                    Ok(None) => None,
+                    Ok(None) => answerer.made_room().then_some(Ok(None)),
                     Err(error) => Some(Err(error)),
                 }
             });
             let asked = match asked {
                 Err(error) if error.kind() == ErrorKind::PeerClosed => return Ok(None),
-                asked => asked?,
+                Ok(None) if !term.deadline.passed(Instant::now()) => continue,
+                Ok(None) => return Err(self.silence(term)),
+                Ok(Some(asked)) => asked,
+                Err(error) => return Err(error),
             };
             if let Some(request) = self.receive(asked) {
                 return Ok(Some(request));
             }
         }
+    }
+
+    fn silence(&self, term: Term) -> Error {
+        self.shared.turn.with(|answerer| term.sign(answerer.silence(), answerer.path()))
     }
 
     /// Reads a request; one that cannot be read is answered here and now.

@@ -6,6 +6,9 @@
 //! chosen sizes, an end that says "not now" although it could, a refused open, a path that names
 //! another pipe.
 
+// The fuzz targets need less of it than the tests do.
+#![cfg_attr(not(test), allow(dead_code))]
+
 mod pipe;
 mod session;
 

@@ -27,6 +27,8 @@ struct State {
     reads: Sizes,
     writes: Sizes,
     written: Vec<usize>,
+    /// Bytes that ever moved, in and out.
+    traffic: u64,
 }
 
 /// How much one transfer may move: scripted sizes first, zero for "not now", then the most.
@@ -53,6 +55,7 @@ impl Pipe {
             reads: any(),
             writes: any(),
             written: Vec::new(),
+            traffic: 0,
         })))
     }
 
@@ -86,6 +89,11 @@ impl Pipe {
     /// The sizes of the writes that were made, since this was asked last.
     pub(crate) fn written(&self) -> Vec<usize> {
         std::mem::take(&mut self.0.borrow_mut().written)
+    }
+
+    /// Bytes that ever moved, in and out.
+    pub(crate) fn traffic(&self) -> u64 {
+        self.0.borrow().traffic
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -174,6 +182,10 @@ pub(crate) struct WriteEnd {
 }
 
 impl ReadEnd {
+    pub(crate) fn pipe(&self) -> &Pipe {
+        &self.pipe
+    }
+
     fn has_hung_up(&self) -> bool {
         let state = self.pipe.0.borrow();
         state.writers == 0 && self.quiet_at != Some(state.writers_ever)
@@ -196,6 +208,7 @@ impl Source for ReadEnd {
         for (to, from) in buffer.iter_mut().zip(state.bytes.drain(..count)) {
             *to = from;
         }
+        state.traffic += count as u64;
         Ok(if count == 0 { Read::Empty } else { Read::Bytes(count) })
     }
 
@@ -219,6 +232,10 @@ impl Drop for ReadEnd {
 }
 
 impl WriteEnd {
+    pub(crate) fn pipe(&self) -> &Pipe {
+        &self.pipe
+    }
+
     /// What `poll` would say.
     pub(crate) fn is_ready(&self) -> bool {
         let state = self.pipe.0.borrow();
@@ -240,6 +257,7 @@ impl Sink for WriteEnd {
         }
         state.bytes.extend(&bytes[..count]);
         state.written.push(count);
+        state.traffic += count as u64;
         Ok(Write::Bytes(count))
     }
 

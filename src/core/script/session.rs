@@ -46,6 +46,10 @@ struct Life<Endpoint> {
     wait: Option<Wait>,
 }
 
+/// Steps in a row that move no byte: a few have reasons, such as a request that has expired; this
+/// many have none.
+const MAX_IDLE: usize = 1000;
+
 impl Session {
     /// Both endpoints, over pipes of this capacity.
     pub(crate) fn new(capacity: usize, limit: usize, stall: Duration) -> Self {
@@ -168,15 +172,16 @@ impl Session {
             asked.push(request);
         }
         // Who took a request comes back for the next one before it sleeps.
-        life.wait = asked.is_empty().then_some(wait);
+        let again = !asked.is_empty() || life.endpoint.made_room();
+        life.wait = (!again).then_some(wait);
         asked
     }
 
     /// Steps both until neither has anything to do now. `serve` is given what the server hands
     /// out, and may answer it.
     pub(crate) fn settle(&mut self, mut serve: impl FnMut(&mut Server, Asked)) {
-        // Far more steps than anything here takes: beyond them, somebody spins.
-        for _ in 0..100_000 {
+        let (mut traffic, mut idle) = (0, 0);
+        while idle < MAX_IDLE {
             let (client, server) = (self.client_wakes(), self.server_wakes());
             if client {
                 self.step_client();
@@ -189,8 +194,20 @@ impl Session {
             if !client && !server {
                 return;
             }
+            let before = std::mem::replace(&mut traffic, self.traffic());
+            idle = if traffic == before { idle + 1 } else { 0 };
         }
         panic!("the session never settles: a side asks to be stepped again and again");
+    }
+
+    /// Bytes that ever moved through the pipes that are open now, in their places or not.
+    fn traffic(&self) -> u64 {
+        let links = [self.client_link(), self.server_link()].into_iter().flatten();
+        links.fold(0, |sum, link| {
+            let read = link.reader().map_or(0, |end| end.pipe().traffic());
+            let written = link.writer().map_or(0, |end| end.pipe().traffic());
+            sum + read + written
+        })
     }
 
     /// Settles and lets time pass from one awaited instant to the next, until `end`.

@@ -2,6 +2,7 @@
 
 use super::session::*;
 use super::*;
+use crate::core::link::Directions;
 use crate::core::wire::{Flags, Header, Kind, begin, seal};
 use crate::error::{ErrorKind, Fate, Phase};
 
@@ -125,7 +126,7 @@ fn expired_requests_that_fill_the_memory_make_room_for_the_one_awaited() {
     let waiting = session.call(&noise(900), ms(10_000)).unwrap();
     session.step_client();
     session.clock.advance(ms(100));
-    session.run(ms(1000), echo);
+    session.settle(echo);
     assert_eq!(session.outcome(waiting).unwrap().unwrap(), reply_to(&noise(900)));
     assert_eq!(session.server().link().stats().expired, 3);
 }
@@ -187,6 +188,25 @@ fn an_idle_server_answers_a_ping_at_once() {
     // Without the clock moving.
     session.settle(echo);
     assert_eq!(session.outcome(ping).unwrap().unwrap(), b"");
+}
+
+#[test]
+fn memory_that_is_kept_for_long_messages_gives_way_to_requests_that_wait() {
+    let mut session = Session::new(65_536, 1 << 20, ms(1000));
+    let long = session.call(&noise(1_000_000), ms(10_000)).unwrap();
+    session.settle(|server, asked| {
+        server.reply_with(&asked, b"ok");
+        server.link_mut().recycle(asked.into_body());
+    });
+    session.outcome(long).unwrap().unwrap();
+    session.call(b"waits for the handler", ms(10_000)).unwrap();
+    let ping = session.ping(ms(100)).unwrap();
+    session.step_client();
+    // The handler is busy: the server moves bytes and takes nothing.
+    let now = session.clock.now;
+    session.server().step(now, Directions::BOTH).unwrap();
+    session.step_client();
+    assert!(session.outcome(ping).unwrap().is_ok());
 }
 
 #[test]

@@ -104,6 +104,30 @@ fn a_server_that_restarts_with_calls_in_flight_ends_them_soon() {
 }
 
 #[test]
+fn a_request_that_was_cut_when_the_server_restarted_is_not_finished_for_the_new_one() {
+    let long = noise(150_000);
+    for cut in [1_usize, 10, 40, 1000, 65_535, 65_536, 65_537, 150_000] {
+        let mut session = Session::new(1 << 20, 1 << 20, ms(1000));
+        let call = session.call(b"hello", ms(1000)).unwrap();
+        session.settle(echo);
+        session.outcome(call).unwrap().unwrap();
+        session.requests.pipe().script_writes([cut.min(65_536), cut.saturating_sub(65_536), 0]);
+        let cut_off = session.call(&long, ms(10_000)).unwrap();
+        let behind = session.call(b"behind", ms(10_000)).unwrap();
+        session.step_client();
+        session.kill_server();
+        session.start_server();
+        session.run(ms(100), |server, asked| {
+            assert_eq!(asked.message(), b"behind", "cut after {cut} bytes");
+            echo(server, asked);
+        });
+        let error = session.outcome(cut_off).unwrap().unwrap_err();
+        assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
+        assert_eq!(session.outcome(behind).unwrap().unwrap(), reply_to(b"behind"));
+    }
+}
+
+#[test]
 fn a_request_to_an_earlier_life_of_the_server_is_dropped() {
     let mut session = acquainted();
     // The client writes to the life it knows; a new one reads it.

@@ -3,6 +3,7 @@
 use super::session::*;
 use super::*;
 use crate::core::buffer::Buffer;
+use crate::core::link::Directions;
 use crate::core::script::{Pipe, ReadEnd, WriteEnd};
 use crate::core::wire::{Flags, HEADER_LEN, Header, Kind, TRAILER_LEN, begin, seal};
 
@@ -46,7 +47,7 @@ impl Flooded {
 
     fn step_server_alone(&mut self) {
         let now = self.session.clock.now;
-        let both = crate::core::link::Directions::BOTH;
+        let both = Directions::BOTH;
         self.session.server().step(now, both).unwrap();
     }
 
@@ -148,4 +149,19 @@ fn garbage_costs_the_window_and_nothing_else() {
     header.truncate(HEADER_LEN + TRAILER_LEN);
     flooded.flood(&header.repeat(100), 200);
     flooded.assert_alive();
+}
+
+#[test]
+fn memory_kept_for_the_next_message_and_requests_that_wait_share_one_limit() {
+    let mut flooded = Flooded::new();
+    let body = [&[0xFF; 8][..], &[0; 8], &vec![0; LIMIT - 1000]].concat();
+    for (at, part) in body.chunks(60_000).enumerate() {
+        let around = [(at * 60_000) as u32, body.len() as u32].map(u32::to_le_bytes).concat();
+        flooded.pipe.put(&frame(Kind::Request, true, 1, &[&around, part].concat()));
+    }
+    let asked = flooded.session.step_server().remove(0);
+    flooded.session.server().link_mut().recycle(asked.into_body());
+    flooded.flood(&frame(Kind::Request, false, 2, &[0xFF; 5000]), 100);
+    let (inbox, _) = flooded.session.server().link().held();
+    assert!(inbox <= LIMIT + Buffer::CAPACITY + 40_000, "{inbox} bytes");
 }

@@ -4,6 +4,7 @@ mod batches;
 mod calls;
 mod damage;
 mod departures;
+mod directions;
 mod endings;
 mod floods;
 mod opening;

@@ -17,9 +17,7 @@ fn ends(scene: &Scene) -> (Pair, Server<String, String>, Client<String, String>)
 /// A server that does what the request says.
 fn obedient(mut server: Server<String, String>) -> Aside<fifowire::Result<()>> {
     aside(move || {
-        // The panics are part of the test, and their stories only in the way.
-        panic::set_hook(Box::new(|_| {}));
-        let served = server.serve(|order, context| match order.as_str() {
+        server.serve(|order, context| match order.as_str() {
             "fail" => Err("I would rather not".to_owned()),
             "fail at length" => Err("é".repeat(5000)),
             "panic" => panic!("I was told to"),
@@ -31,9 +29,7 @@ fn obedient(mut server: Server<String, String>) -> Aside<fifowire::Result<()>> {
             }
             "time" => Ok(format!("{:?}", context.remaining().unwrap())),
             other => Ok(other.to_uppercase()),
-        });
-        let _ = panic::take_hook();
-        served
+        })
     })
 }
 
@@ -71,8 +67,9 @@ fn serve_ends_with_the_clients_or_with_stop() {
         let serving = obedient(server);
         assert_eq!(client.call(&"stop".into()).unwrap(), "stopping");
         serving.join().unwrap();
+        drop((pair, client));
 
-        let server = Server::options().end_of_writers(EndOfWriters::End).open(&pair).unwrap();
+        let (_pair, server, client) = ends(scene);
         let serving = obedient(server);
         client.ping(ms(5000)).unwrap();
         drop(client);

@@ -1,17 +1,18 @@
 //! One client and one server at a time hold a pair.
 
-use fifowire::{Client, ErrorKind, Pair, Receiver, Sender, Server};
+use fifowire::{Client, ErrorKind, Pair, Receiver, Result, Sender, Server};
 
 use crate::support::time::asleep;
 use crate::support::{Line, Scene, ms, scene};
 
-fn busy<T: std::fmt::Debug>(opened: fifowire::Result<T>) {
+fn busy<T: std::fmt::Debug>(opened: Result<T>) {
     assert_eq!(opened.unwrap_err().kind(), ErrorKind::Busy);
 }
 
-fn open_again(
-    pair: &Pair,
-) -> (fifowire::Result<Client<u32, u32>>, fifowire::Result<Server<u32, u32>>) {
+type Opened = (Result<Client<u32, u32>>, Result<Server<u32, u32>>);
+
+/// A client and a server that do not wait long for the pair.
+fn open_again(pair: &Pair) -> Opened {
     let client = Client::options().open_timeout(ms(30)).open(pair);
     (client, Server::options().open_timeout(ms(30)).open(pair))
 }
@@ -69,7 +70,7 @@ fn the_lock_of_a_process_that_was_killed_is_free() {
     });
 }
 
-fn waiting_for(scene: &Scene) -> crate::support::time::Aside<fifowire::Result<()>> {
+fn waiting_for(scene: &Scene) -> crate::support::time::Aside<Result<()>> {
     let pair = Pair::at(scene.directory(), "agent").unwrap();
     asleep(move || {
         Client::<u32, u32>::options().open_timeout(ms(5000)).open(&pair)?;

@@ -190,8 +190,8 @@ fn a_message_over_the_limit_is_an_error_and_the_next_one_arrives() {
         let at_the_limit = units(1, &vec![7; 100_000], room).concat();
         let beyond = units(2, &vec![7; 100_001], room).concat();
         let writing = aside(move || {
-            [at_the_limit, beyond, Frame::message(9, 9, b"good").bytes()]
-                .map(|bytes| writer.write_all(&bytes).unwrap());
+            let good = Frame::message(9, 9, b"good").bytes();
+            writer.write_all(&[at_the_limit, beyond, good].concat()).unwrap();
         });
         assert_eq!(receiver.recv_timeout(ms(5000)).unwrap().len(), 100_000);
         let mut errors = 0;

@@ -39,7 +39,9 @@ fn cc9_what_is_no_fifo_is_refused_at_once_by_every_way_of_opening() {
         assert!(!scene.path("nowhere").exists(), "nothing was made through the link");
 
         drop(listener);
-        [&file, &socket, &link, &dangling, &fifo].map(|path| fs::remove_file(path).unwrap());
+        for path in [&file, &socket, &link, &dangling, &fifo] {
+            fs::remove_file(path).unwrap();
+        }
         fs::remove_dir(&directory).unwrap();
     });
 }

@@ -19,6 +19,21 @@ fn swap(path: &Path) {
     fs::rename(&next, path).unwrap();
 }
 
+fn make(pair: &Pair) {
+    raw::make_fifo(pair.input());
+    raw::make_fifo(pair.output());
+}
+
+fn swap_both(pair: &Pair) {
+    swap(pair.input());
+    swap(pair.output());
+}
+
+fn remove(pair: &Pair) {
+    fs::remove_file(pair.input()).unwrap();
+    fs::remove_file(pair.output()).unwrap();
+}
+
 #[test]
 fn cc11_a_waiting_receiver_moves_to_the_new_fifo() {
     scene(&[], |scene| {
@@ -130,7 +145,7 @@ fn cc11_a_sender_that_waits_for_a_reader_finds_the_one_of_the_new_fifo() {
 fn cc11_a_client_moves_to_the_pair_of_the_new_server() {
     scene(&[], |scene| {
         let pair = Pair::at(scene.directory(), "agent").unwrap();
-        [pair.input(), pair.output()].map(raw::make_fifo);
+        make(&pair);
         let client = Client::<String, usize>::open(&pair).unwrap();
         let mut old = raw::reader(pair.input());
         let call = asleep(move || {
@@ -139,7 +154,7 @@ fn cc11_a_client_moves_to_the_pair_of_the_new_server() {
         });
         crate::support::until("the request comes", || !raw::drain(&mut old).is_empty());
         let began = Instant::now();
-        [pair.input(), pair.output()].map(swap);
+        swap_both(&pair);
         let (error, noticed, client) = call.join();
         assert!(noticed - began <= NOTICED + OVERSHOOT, "{:?}", noticed - began);
         assert!(matches!(error.kind(), ErrorKind::PeerClosed | ErrorKind::Replaced), "{error}");
@@ -149,7 +164,7 @@ fn cc11_a_client_moves_to_the_pair_of_the_new_server() {
         let request = server.recv_timeout(ms(5000)).unwrap();
         request.responder.send(&request.value.len()).unwrap();
         assert_eq!(call.join().unwrap(), 10);
-        [pair.input(), pair.output()].map(|path| fs::remove_file(path).unwrap());
+        remove(&pair);
     });
 }
 
@@ -157,11 +172,11 @@ fn cc11_a_client_moves_to_the_pair_of_the_new_server() {
 fn cc11_an_idle_client_moves_to_the_pair_of_the_new_server() {
     scene(&[], |scene| {
         let pair = Pair::at(scene.directory(), "agent").unwrap();
-        [pair.input(), pair.output()].map(raw::make_fifo);
+        make(&pair);
         let client = Client::<String, usize>::open(&pair).unwrap();
         let old = raw::reader(pair.input());
         let _ = client.request(&"to the old".into()).timeout(ms(20)).call();
-        [pair.input(), pair.output()].map(swap);
+        swap_both(&pair);
         let_pass(NOTICED);
         let mut server = Server::<String, usize>::open(&pair).unwrap();
         let serving = asleep(move || {
@@ -172,7 +187,7 @@ fn cc11_an_idle_client_moves_to_the_pair_of_the_new_server() {
         assert_eq!(call.unwrap(), 10);
         serving.join().unwrap();
         drop(old);
-        [pair.input(), pair.output()].map(|path| fs::remove_file(path).unwrap());
+        remove(&pair);
     });
 }
 
@@ -180,7 +195,7 @@ fn cc11_an_idle_client_moves_to_the_pair_of_the_new_server() {
 fn cc11_a_waiting_server_moves_to_the_new_pair() {
     scene(&[], |scene| {
         let pair = Pair::at(scene.directory(), "agent").unwrap();
-        [pair.input(), pair.output()].map(raw::make_fifo);
+        make(&pair);
         let mut server = Server::<String, usize>::open(&pair).unwrap();
         let serving = asleep(move || {
             let request = server.recv_timeout(ms(9000)).unwrap();
@@ -188,12 +203,12 @@ fn cc11_a_waiting_server_moves_to_the_new_pair() {
             server.stats().replaced
         });
         let began = Instant::now();
-        [pair.input(), pair.output()].map(swap);
+        swap_both(&pair);
         let client = Client::<String, usize>::open(&pair).unwrap();
         assert_eq!(client.request(&"hello".into()).timeout(ms(5000)).call().unwrap(), 5);
         assert!(began.elapsed() <= NOTICED + OVERSHOOT, "{:?}", began.elapsed());
         assert_eq!(serving.join(), 1);
-        [pair.input(), pair.output()].map(|path| fs::remove_file(path).unwrap());
+        remove(&pair);
     });
 }
 

@@ -50,7 +50,9 @@ fn cc12_waiting_is_told_once_a_second_and_not_more() {
         let client = options.timeout(WAIT).open(&pair).unwrap();
         let call = asleep(move || client.call(&SECRET.into()).map(drop));
 
-        [open, send, serve, call].map(|wait| wait.join().unwrap_err());
+        for wait in [open, send, serve, call] {
+            wait.join().unwrap_err();
+        }
         drop(held);
         let expected = [
             (lonely.path().to_owned(), Phase::Open),

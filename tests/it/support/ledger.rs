@@ -38,7 +38,7 @@ pub(crate) fn descriptors() -> Vec<String> {
     let list = fs::read_dir("/proc/self/fd").unwrap().map(Result::unwrap);
     let mut open: Vec<String> = list
         .filter_map(|entry| Some((entry.file_name(), fs::read_link(entry.path()).ok()?)))
-        .map(|(fd, target)| format!("{} -> {}", fd.display(), target.display()))
+        .map(|(fd, target)| format!("{} -> {}", fd.to_string_lossy(), target.display()))
         .filter(|open| !open.ends_with("/fd"))
         .collect();
     open.sort();
@@ -57,7 +57,8 @@ fn children() -> String {
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
-    let mut names: Vec<_> = entries.map(|entry| entry.file_name().display().to_string()).collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

@@ -34,10 +34,6 @@ impl Peer {
         Self { role: role.to_owned(), child, to, from: BufReader::new(from) }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Says a line to the peer.
     pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.to.as_mut().unwrap(), "{line}").unwrap();

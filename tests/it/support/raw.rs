@@ -5,7 +5,6 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc::O_NONBLOCK;
 use nix::sys::stat::Mode;
 
@@ -60,9 +59,4 @@ pub(crate) fn take(reader: &mut File, count: usize) -> Vec<u8> {
         true
     });
     bytes
-}
-
-/// Sets the capacity of a FIFO, in bytes.
-pub(crate) fn resize(end: &File, bytes: i32) {
-    assert_eq!(fcntl(end, FcntlArg::F_SETPIPE_SZ(bytes)).unwrap(), bytes);
 }
