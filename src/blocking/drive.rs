@@ -45,7 +45,7 @@ pub(crate) fn drive<E: Endpoint, T>(
 ) -> Result<T> {
     let mut now = term.began;
     let mut spell = None;
-    let mut notices = Notices::new(&waiter.observer, term.began);
+    let mut notices = None;
     loop {
         let wait = match step(endpoint, now) {
             Err(error) => return Err(term.sign(error, endpoint.path())),
@@ -65,6 +65,7 @@ pub(crate) fn drive<E: Endpoint, T>(
                 continue;
             }
         }
+        let notices = notices.get_or_insert_with(|| Notices::new(&waiter.observer, term.began));
         let until = notices.tell(now, endpoint.path(), phase, wait);
         sleep(endpoint.ends(), until, now).map_err(|error| term.sign(error, endpoint.path()))?;
         now = Instant::now();

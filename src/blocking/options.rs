@@ -97,6 +97,23 @@ impl fmt::Debug for Observer {
     }
 }
 
+/// How a call is bounded, before it has begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    Timeout(Duration),
+    Deadline(Deadline),
+}
+
+impl Limit {
+    /// The call begins.
+    pub(crate) fn begin(self) -> Term {
+        match self {
+            Self::Timeout(timeout) => Term::timeout(timeout),
+            Self::Deadline(deadline) => Term::until(deadline),
+        }
+    }
+}
+
 /// When a call began and when it must end. Made once, at its very start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Term {

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::drive::{Endpoint, Waiter, drive};
-use super::options::{Common, Observer, Term, Waiting};
+use super::options::{Common, Limit, Observer, Term, Waiting};
 use crate::codec::{Codec, Json};
 use crate::core::recv::{EndOfWriters, Incoming, Message};
 use crate::deadline::Deadline;
@@ -63,7 +63,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
     /// [`ErrorKind::Codec`], [`ErrorKind::TooLarge`], [`ErrorKind::Torn`]: one message, or
     /// something that is none, was refused; the next call goes on behind it.
     pub fn recv(&mut self) -> Result<T> {
-        self.recv_within(self.term())
+        self.recv_within(self.limit())
     }
 
     /// As [`recv`](Self::recv), with a timeout of its own.
@@ -71,7 +71,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T> {
-        self.recv_within(Term::timeout(timeout))
+        self.recv_within(Limit::Timeout(timeout))
     }
 
     /// As [`recv`](Self::recv), by a deadline of its own.
@@ -79,7 +79,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn recv_deadline(&mut self, deadline: impl Into<Deadline>) -> Result<T> {
-        self.recv_within(Term::until(deadline.into()))
+        self.recv_within(Limit::Deadline(deadline.into()))
     }
 
     /// Receives a value that is there already, without waiting; `None` where there is none.
@@ -87,7 +87,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
     /// # Errors
     /// As [`recv`](Self::recv), but nothing about time.
     pub fn try_recv(&mut self) -> Result<Option<T>> {
-        match self.recv_within(Term::until(Instant::now().into())) {
+        match self.recv_within(Limit::Timeout(Duration::ZERO)) {
             Err(error) if is_silence(&error) => Ok(None),
             received => received.map(Some),
         }
@@ -109,26 +109,34 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
         self.incoming.stats()
     }
 
-    fn term(&self) -> Term {
-        match self.timeout {
-            Some(timeout) => Term::timeout(timeout),
-            None => Term::until(Deadline::NEVER),
-        }
+    fn limit(&self) -> Limit {
+        self.timeout.map_or(Limit::Deadline(Deadline::NEVER), Limit::Timeout)
     }
 
-    fn recv_within(&mut self, term: Term) -> Result<T> {
-        let found =
-            drive(&mut self.waiter, &mut self.incoming, term, Phase::Read, |incoming, now| {
-                incoming.step(now, term.deadline)
-            })?;
+    fn recv_within(&mut self, limit: Limit) -> Result<T> {
+        // A message that is here already is taken without a look at the clock.
+        let found = match self.incoming.buffered() {
+            Ok(Some(found)) => found,
+            Err(error) => return Err(self.sign(error, limit)),
+            Ok(None) => {
+                let term = limit.begin();
+                drive(&mut self.waiter, &mut self.incoming, term, Phase::Read, |incoming, now| {
+                    incoming.step(now, term.deadline)
+                })?
+            }
+        };
         let value = match self.incoming.message(found) {
             Message::Borrowed(bytes) => self.codec.decode(bytes),
             Message::Owned(bytes) => self.codec.decode_owned(bytes),
         };
         value.map_err(|error| {
             let error = Error::new(ErrorKind::Codec, Phase::Decode).caused_by(error.into_source());
-            term.sign(error, self.incoming.path())
+            self.sign(error, limit)
         })
+    }
+
+    fn sign(&self, error: Error, limit: Limit) -> Error {
+        limit.begin().sign(error, self.incoming.path())
     }
 }
 

@@ -34,6 +34,9 @@ pub(crate) trait Session {
     /// Moves bytes in these directions, without waiting.
     fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait>;
 
+    /// Whether there is anything to write.
+    fn has_output(&mut self) -> bool;
+
     /// When the session last looked for something to read.
     fn heard_at(&self) -> Option<Instant>;
 
@@ -130,7 +133,7 @@ impl<S: Session> Turn<S> {
     ) -> Result<R> {
         let mut now = term.began;
         let mut spell: Option<Spell> = None;
-        let mut notices = Notices::new(&self.observer, term.began);
+        let mut notices = None;
         let mut slept = Ok(());
         let mut state = self.lock();
         // What was just queued is written first, and nothing is read: an answer cannot be there
@@ -138,7 +141,10 @@ impl<S: Session> Turn<S> {
         // to be read may be that the peer has left.
         let mut read = state.session.heard_at().is_none_or(|at| now >= at + SILENCE);
         loop {
-            let stepped = state.step(now, read);
+            let stepped = match read || state.session.has_output() {
+                true => state.step(now, read),
+                false => Ok(Wait::until(now)),
+            };
             state.wake_ready(key);
             let outcome = match stepped {
                 Ok(wait) => ready(&mut state.session, now).ok_or(wait),
@@ -182,6 +188,8 @@ impl<S: Session> Turn<S> {
                 drop(state);
                 moment.pass();
             } else {
+                let notices =
+                    notices.get_or_insert_with(|| Notices::new(&self.observer, term.began));
                 let wait = notices.tell(now, state.session.path(), phase, led);
                 let ends = state.session.ends();
                 drop(state);

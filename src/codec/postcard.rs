@@ -1,5 +1,6 @@
 //! Postcard through serde.
 
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -7,8 +8,8 @@ use super::{Codec, CodecError, Postcard};
 
 impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
     fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        postcard::to_extend(value, Appender(out)).map_err(|error| CodecError(error.into()))?;
-        Ok(())
+        postcard::serialize_with_flavor(value, Appender(out))
+            .map_err(|error| CodecError(error.into()))
     }
 
     fn decode(&self, message: &[u8]) -> Result<T, CodecError> {
@@ -21,11 +22,23 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
     }
 }
 
-/// A borrowed vector as postcard's sink, which wants one it can own.
+/// A borrowed vector as postcard's sink, behind what it holds already.
 struct Appender<'a>(&'a mut Vec<u8>);
 
-impl Extend<u8> for Appender<'_> {
-    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
-        self.0.extend(bytes);
+impl Flavor for Appender<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }

@@ -314,7 +314,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             let Some(reader) = &mut self.reader else { return Ok(()) };
             let read = self.inbox.fill(reader);
             match read.map_err(|error| Error::system(error, Phase::Read))? {
-                Some(Read::Bytes(_)) | None => self.had_writer = true,
+                Some(Read::Bytes(_)) | None => {
+                    self.had_writer = true;
+                    self.inbox.hear(&mut self.outbox);
+                    // Somebody has waited for this; what is left ends the next wait at once.
+                    if self.inbox.has_events() {
+                        self.wait_readable(moved);
+                        return Ok(());
+                    }
+                }
                 Some(Read::Empty) => {
                     self.had_writer = true;
                     self.wait_readable(moved);

@@ -34,8 +34,9 @@ const READS_A_STEP: usize = 16;
 /// The receiving machine.
 #[derive(Debug)]
 pub(crate) struct Incoming<O: Opener, F> {
-    opener: O,
+    /// Before the opener, so that it is closed first: closing a watch may take the kernel a while.
     end: Option<O::End>,
+    opener: O,
     opening: Opening,
     next_check: Option<Instant>,
     on_end: EndOfWriters,
@@ -104,6 +105,11 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
             self.latched = false;
             self.next_check = Some(now + STANDING_CHECK);
         }))
+    }
+
+    /// The next message, if it has been read already.
+    pub(crate) fn buffered(&mut self) -> Result<Option<Found>> {
+        self.inbox.next()
     }
 
     /// Finds the next message.

@@ -14,8 +14,9 @@ use crate::stats::SenderStats;
 /// The sending machine: what is framed and not yet written lives here, not in any call.
 #[derive(Debug)]
 pub(crate) struct Outgoing<O: Opener, F> {
-    opener: O,
+    /// Before the opener, so that it is closed first: closing a watch may take the kernel a while.
     end: Option<O::End>,
+    opener: O,
     opening: Opening,
     framing: F,
     room: Room,
@@ -92,6 +93,41 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         }))
     }
 
+    /// Frames as much of `message` as the unit takes, without a write; answers whether that is all
+    /// of it. Where it is not, [`step_feed`](Self::step_feed) goes on.
+    pub(crate) fn offer(&mut self, message: &[u8]) -> Result<bool> {
+        let encoded = self.framing.encode(message, self.from, &mut self.unit, self.room);
+        match encoded.map_err(refused)? {
+            Encoded::Whole => {
+                self.from = 0;
+                self.stats.messages += 1;
+                self.stats.bytes += message.len() as u64;
+                Ok(true)
+            }
+            Encoded::Until(from) => {
+                self.from = from;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Tries to write the unit in one go; answers whether it is all written. Where it is not,
+    /// [`step_flush`](Self::step_flush) goes on, and finds out why.
+    pub(crate) fn try_flush(&mut self) -> bool {
+        self.framing.finish(&mut self.unit);
+        let unwritten = &self.unit[self.written..];
+        let Some(end) = self.end.as_mut().filter(|_| !unwritten.is_empty()) else { return false };
+        let Ok(Write::Bytes(count)) = end.try_write(unwritten) else { return false };
+        self.written += count;
+        self.accepted += count as u64;
+        self.stalled_since = None;
+        let all = self.written == self.unit.len();
+        if all {
+            self.written_out();
+        }
+        all
+    }
+
     /// Frames `message`, writing full units on the way. The same message must be given until the
     /// answer is done or an error.
     pub(crate) fn step_feed(
@@ -100,22 +136,13 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         now: Instant,
         deadline: Deadline,
     ) -> Result<Step<()>> {
-        loop {
-            let encoded = self.framing.encode(message, self.from, &mut self.unit, self.room);
-            match encoded.map_err(refused)? {
-                Encoded::Whole => {
-                    self.from = 0;
-                    self.stats.messages += 1;
-                    self.stats.bytes += message.len() as u64;
-                    return Ok(Step::Done(()));
-                }
-                Encoded::Until(from) => self.from = from,
-            }
+        while !self.offer(message)? {
             let rest = self.framing.framed_rest(message.len(), self.from, self.room);
             if let Step::Wait(wait) = self.step_write(now, deadline, rest)? {
                 return Ok(Step::Wait(wait));
             }
         }
+        Ok(Step::Done(()))
     }
 
     /// Writes what is framed.
@@ -128,15 +155,19 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.framing.finish(&mut self.unit);
         match self.write_out(now, deadline) {
             Ok(Step::Done(())) => {
-                self.unit.clear();
-                self.written = 0;
-                if self.from == 0 {
-                    self.accepted = 0;
-                }
+                self.written_out();
                 Ok(Step::Done(()))
             }
             Ok(wait) => Ok(wait),
             Err(error) => Err(self.give_up(error, rest)),
+        }
+    }
+
+    fn written_out(&mut self) {
+        self.unit.clear();
+        self.written = 0;
+        if self.from == 0 {
+            self.accepted = 0;
         }
     }
 

@@ -1,5 +1,8 @@
 //! What the machine and the process are.
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Uid;
 
@@ -24,15 +27,37 @@ pub(crate) fn one_core() -> bool {
     std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1)
 }
 
-/// The monotonic clock in nanoseconds: the same for every process on this kernel, time namespaces
-/// aside. `Instant` is this clock but does not give its number away.
-pub(crate) fn monotonic_ns() -> u64 {
+/// The monotonic clock in nanoseconds as it stood at `now`: the same for every process on this
+/// kernel, time namespaces aside. `Instant` is this clock but does not give its number away, so
+/// both are read once and the rest is arithmetic.
+pub(crate) fn monotonic_ns(now: Instant) -> u64 {
+    static BASE: OnceLock<(Instant, u64)> = OnceLock::new();
+    let (base, base_ns) = *BASE.get_or_init(|| (Instant::now(), clock_ns()));
+    let since = now.saturating_duration_since(base).as_nanos() as u64;
+    let before = base.saturating_duration_since(now).as_nanos() as u64;
+    base_ns.wrapping_add(since).wrapping_sub(before)
+}
+
+fn clock_ns() -> u64 {
     let Ok(time) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return 0 };
     (time.tv_sec() as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec() as u64)
+}
+
+/// A clock that is behind by some milliseconds and costs next to nothing: for looking whether it
+/// is time to look.
+#[cfg(target_os = "linux")]
+pub(crate) fn coarse_clock() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE);
+    time.map_or(Duration::MAX, Duration::from)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn coarse_clock() -> Duration {
+    Duration::from_nanos(clock_ns())
 }
 
 /// A random number, for session epochs. They must differ between lives; they are no secret.
 pub(crate) fn random_u64() -> u64 {
     // A kernel without randomness this early in its boot still has a clock and a process number.
-    getrandom::u64().unwrap_or_else(|_| monotonic_ns() ^ (u64::from(std::process::id()) << 40))
+    getrandom::u64().unwrap_or_else(|_| clock_ns() ^ (u64::from(std::process::id()) << 40))
 }

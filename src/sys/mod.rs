@@ -15,7 +15,7 @@ pub(crate) use file::{
     Facts, Identity, facts_at, facts_of, is_link, is_no_reader, make_fifo, open_reader,
     open_writer, pin, remove_if_same, reopen_reader,
 };
-pub(crate) use host::{effective_uid, monotonic_ns, one_core, random_u64};
+pub(crate) use host::{coarse_clock, effective_uid, monotonic_ns, one_core, random_u64};
 pub(crate) use lock::{lock_reader, lock_writer};
 pub(crate) use transfer::{capacity, has_hung_up, has_reader, read, set_capacity, write};
 pub(crate) use wait::{Ends, wait};

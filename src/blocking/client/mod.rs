@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub use options::ClientOptions;
 
-use super::options::Term;
+use super::options::{Limit, Term};
 use super::turn::{HeldEnds, Session, Turn};
 use crate::codec::{Codec, Json};
 use crate::core::calls::CallId;
@@ -119,16 +119,21 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
         let mut body = self.turn.with(|caller| caller.request_body());
         self.encode(request, &mut body).map_err(|error| self.sign(error, term))?;
-        let left = term.deadline.remaining(Instant::now());
-        let id = self.turn.with(|caller| caller.call(body, left, sys::monotonic_ns()));
+        let now = Instant::now();
+        let left = term.deadline.remaining(now);
+        let id = self.turn.with(|caller| caller.call(body, left, sys::monotonic_ns(now)));
         let reply = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
     }
 
     fn wait(&self, id: CallId, term: Term) -> Result<Event> {
         // Whatever ends the wait, a panic in a codec or an observer included, the call is over.
-        let _over = Over { turn: &self.turn, id };
-        self.turn.wait(id, term, Phase::Reply, |caller, now| caller.outcome(id, now, term.deadline))
+        let mut over = Over { turn: &self.turn, id, answered: false };
+        let outcome = self
+            .turn
+            .wait(id, term, Phase::Reply, |caller, now| caller.outcome(id, now, term.deadline));
+        over.answered = outcome.is_ok();
+        outcome
     }
 
     fn encode(&self, request: &Req, body: &mut Vec<u8>) -> Result<()> {
@@ -172,32 +177,25 @@ impl<Req, Rep, C> fmt::Debug for Client<Req, Rep, C> {
 struct Over<'a> {
     turn: &'a Turn<Caller<ReadOpener, WriteOpener>>,
     id: CallId,
+    /// Whether it has left the tables with its answer.
+    answered: bool,
 }
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
         self.turn.with(|caller| caller.give_up(self.id));
     }
 }
 
 /// One call that is about to be made.
+#[derive(Debug)]
 pub struct Call<'a, Req, Rep, C = Json> {
     client: &'a Client<Req, Rep, C>,
     request: &'a Req,
     limit: Limit,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Limit {
-    Timeout(Duration),
-    Deadline(Deadline),
-}
-
-/// Without the request, which may be a secret.
-impl<Req, Rep, C> fmt::Debug for Call<'_, Req, Rep, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
-    }
 }
 
 impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
@@ -218,11 +216,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
     /// # Errors
     /// As [`Client::call`].
     pub fn call(self) -> Result<Rep> {
-        let term = match self.limit {
-            Limit::Timeout(timeout) => Term::timeout(timeout),
-            Limit::Deadline(deadline) => Term::until(deadline),
-        };
-        self.client.call_within(self.request, term)
+        self.client.call_within(self.request, self.limit.begin())
     }
 }
 
@@ -238,6 +232,10 @@ impl Session for Caller<ReadOpener, WriteOpener> {
 
     fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
         Caller::step(self, now, directions)
+    }
+
+    fn has_output(&mut self) -> bool {
+        !self.link_mut().outbox().is_empty()
     }
 
     fn heard_at(&self) -> Option<Instant> {

@@ -117,7 +117,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     fn next(&mut self, term: Term) -> Result<Option<Request<Req, Rep, C>>> {
         loop {
             let asked = self.shared.turn.wait(NEXT_REQUEST, term, Phase::Read, |answerer, now| {
-                match answerer.next_request(sys::monotonic_ns()) {
+                match answerer.next_request(sys::monotonic_ns(now)) {
                     Ok(Some(asked)) => Some(Ok(Some(asked))),
                     Ok(None) if term.deadline.passed(now) => Some(Err(answerer.silence())),
                     Ok(None) => answerer.made_room().then_some(Ok(None)),
@@ -213,6 +213,10 @@ impl Session for Answerer<ReadOpener, WriteOpener> {
 
     fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
         Answerer::step(self, now, directions)
+    }
+
+    fn has_output(&mut self) -> bool {
+        !self.link_mut().outbox().is_empty()
     }
 
     fn heard_at(&self) -> Option<Instant> {
