@@ -10,6 +10,7 @@ use super::options::{Common, Limit, Observer, TIMEOUT, Term, Waiting};
 use crate::codec::{Codec, Json};
 use crate::core::recv::STANDING_CHECK;
 use crate::core::send::Outgoing;
+use crate::core::wire;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::framing::{Framing, Native, Room};
@@ -291,7 +292,7 @@ impl<T, C, F> SenderOptions<T, C, F> {
         F: Framing,
     {
         let Common { trust, capacity, stall, .. } = self.common;
-        let bytes = if self.exclusive { MAX_UNIT } else { sys::PIPE_BUF };
+        let bytes = if self.exclusive { wire::UNIT } else { sys::PIPE_BUF };
         let room = Room { bytes, shared: !self.exclusive };
         let opener = WriteOpener::new(path.as_ref(), trust, capacity, self.exclusive);
         let mut sender = Sender {
@@ -311,8 +312,3 @@ impl<T, C, F> SenderOptions<T, C, F> {
         Ok(sender)
     }
 }
-
-/// The most bytes that one write of an exclusive sender is given. Frames could be larger, but two
-/// pages keep both sides busy at once and their copies in the nearest cache: with frames that fill
-/// the pipe they take turns, at a quarter of the speed.
-const MAX_UNIT: usize = 8192;

@@ -8,8 +8,8 @@ use std::ops::Range;
 use super::assembly::Key;
 use super::event::{Event, Verb};
 use super::wire::{
-    self, Flags, HEADER_LEN, Header, Kind, MASK_LEN, MAX_FRAME, PART_LEN, Scan, Scanner,
-    SkipReason, TRAILER_LEN,
+    self, Flags, HEADER_LEN, Header, Kind, MASK_LEN, PART_LEN, Scan, Scanner, SkipReason,
+    TRAILER_LEN, UNIT,
 };
 
 /// Reads and writes native frames.
@@ -48,8 +48,8 @@ pub(crate) enum Heard {
 }
 
 impl Dialect {
-    /// Bytes of an event that fit into one frame of a unit with this much room.
-    const WHOLE: usize = MAX_FRAME - HEADER_LEN - MASK_LEN - TRAILER_LEN;
+    /// Bytes of an event that fit into one frame of a unit.
+    const WHOLE: usize = UNIT - HEADER_LEN - MASK_LEN - TRAILER_LEN;
 
     /// Bytes of an event in a part.
     const PART: usize = Self::WHOLE - PART_LEN;

@@ -32,7 +32,7 @@ pub(crate) struct Inbox {
 
 /// Answers nobody here asked for that wait to be written; beyond them nothing more is heard. A
 /// peer that pings without ever reading the answers costs this much and no more.
-const MAX_UNASKED: usize = 64;
+const MAX_UNASKED: usize = 32;
 
 /// The most bytes a ping or a cancel may carry, as `docs/PROTOCOL.md` has it.
 const MAX_CONTROL_BODY: usize = 64;
@@ -285,7 +285,8 @@ impl Inbox {
     }
 }
 
-/// What an event counts for against the limit: its body and the place it takes in the queue.
+/// What an event counts for against the limit: the memory of its body, and of its place in the
+/// queue, which grows by doubling.
 fn cost(event: &Event) -> usize {
-    event.body.len() + size_of::<Event>()
+    event.body.capacity() + 2 * size_of::<Event>()
 }

@@ -9,7 +9,7 @@ use std::io;
 
 use super::dialect::Dialect;
 use super::event::Event;
-use super::wire::{self, MAX_FRAME};
+use super::wire::{self, UNIT};
 use crate::pipe::{Sink, Write};
 
 /// Events on their way out, in the order of their tickets within each lane.
@@ -75,16 +75,12 @@ pub(crate) enum TakenBack {
     Written,
 }
 
-/// Small frames are packed into one write up to this size: enough to make the write cheap per
-/// frame, little enough that control is never far behind.
-const PACK: usize = 16 * 1024;
-
 /// Writes between two looks at the clock: at most 1 MiB.
-const WRITES_A_STEP: usize = 16;
+const WRITES_A_STEP: usize = 128;
 
-/// Spare bodies that are kept, and the largest worth keeping: 32 KiB in all.
+/// Spare bodies that are kept, and the largest worth keeping: 8 KiB in all.
 const SPARES: usize = 8;
-const SPARE_BYTES: usize = 4096;
+const SPARE_BYTES: usize = 1024;
 
 impl Outbox {
     /// An empty body to fill, with the memory of one that was written.
@@ -220,7 +216,7 @@ impl Outbox {
             let Some(entry) = lane.front_mut() else { break };
             let start = self.unit.len();
             let fits = start + Dialect::frame_len(&entry.event, entry.from);
-            if start > 0 && (fits > MAX_FRAME || start >= PACK) {
+            if start > 0 && fits > UNIT {
                 break;
             }
             let next = Dialect::encode(&entry.event, to, entry.from, &mut self.unit);

@@ -196,7 +196,8 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     /// left as soon as it has nothing more to give.
     fn wait<T>(&mut self, now: Instant, deadline: Deadline) -> Result<Step<T>> {
         let mut standing = Standing::Same;
-        if self.next_check.is_none_or(|at| now >= at) {
+        // At the deadline too, so that its error does not depend on when the last check was.
+        if self.next_check.is_none_or(|at| now >= at) || deadline.passed(now) {
             self.next_check = Some(now + STANDING_CHECK);
             if let Some(end) = &self.end {
                 self.opener.settle();

@@ -38,7 +38,7 @@ pub(crate) struct Outgoing<O: Opener, F> {
 }
 
 /// Writes between two looks at the clock: at most 1 MiB, well under a millisecond.
-const WRITES_A_STEP: usize = 16;
+const WRITES_A_STEP: usize = 128;
 
 impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     pub(crate) fn new(

@@ -119,9 +119,11 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
         let mut body = self.turn.with(|caller| caller.request_body());
         self.encode(request, &mut body).map_err(|error| self.sign(error, term))?;
-        let now = Instant::now();
-        let left = term.deadline.remaining(now);
-        let id = self.turn.with(|caller| caller.call(body, left, sys::monotonic_ns(now)));
+        // What is left, and the instant it is left at, belong together: encoding may have taken a
+        // while since.
+        let left = term.deadline.remaining(term.began);
+        let stamp = sys::monotonic_ns(term.began);
+        let id = self.turn.with(|caller| caller.call(body, left, stamp));
         let reply = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
     }
@@ -191,11 +193,17 @@ impl Drop for Over<'_> {
 }
 
 /// One call that is about to be made.
-#[derive(Debug)]
 pub struct Call<'a, Req, Rep, C = Json> {
     client: &'a Client<Req, Rep, C>,
     request: &'a Req,
     limit: Limit,
+}
+
+/// Without the request, which may be a secret.
+impl<Req, Rep, C> fmt::Debug for Call<'_, Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
+    }
 }
 
 impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking::options::Term;
-use crate::blocking::turn::{Session, Turn};
+use crate::blocking::turn::Turn;
 use crate::codec::{Codec, Json};
 use crate::core::outbox::Ticket;
 use crate::core::server::{Answerer, Caller};
@@ -97,14 +97,18 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         let term = Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by };
         let (ticket, refused) = shared.queue(self.caller, answer);
         let sent = shared.turn.wait(ticket, term, Phase::Write, |answerer, now| {
-            answerer.outcome(ticket, now, term.deadline)
+            let outcome = answerer.outcome(ticket, now, term.deadline)?;
+            // What fails here is the reply, and not the FIFO that the server is known by.
+            Some(outcome.map_err(|error| error.at(answerer.link().outgoing().path())))
         });
         shared.turn.with(|answerer| {
             answerer.give_up(ticket);
             answerer.link_mut().stats.unanswered += u64::from(sent.is_err());
         });
         match refused {
-            Some(error) => Err(shared.turn.with(|answerer| term.sign(error, answerer.path()))),
+            Some(error) => Err(shared
+                .turn
+                .with(|answerer| term.sign(error, answerer.link().outgoing().path()))),
             None => sent,
         }
     }

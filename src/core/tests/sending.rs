@@ -226,10 +226,10 @@ fn a_message_that_cannot_be_framed_is_refused_before_the_first_byte() {
 fn a_step_writes_a_bounded_amount_and_comes_back_at_once() {
     let (mut sending, receiving) = alone(4096);
     receiving.place.pipe().write_at_most(1);
-    let Ok(Step::Wait(wait)) = sending.send(&noise(100), Deadline::NEVER) else { panic!() };
+    let Ok(Step::Wait(wait)) = sending.send(&noise(1000), Deadline::NEVER) else { panic!() };
     assert!(wait.until.passed(sending.clock.now), "there is room now");
     let deadline = Deadline::at(sending.clock.now);
-    let error = sending.send(&noise(100), deadline).unwrap_err();
+    let error = sending.send(&noise(1000), deadline).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WriteStalled, "the deadline holds in between");
 }
 

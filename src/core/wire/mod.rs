@@ -40,6 +40,11 @@ pub(crate) const MASK_LEN: usize = 4;
 /// Bytes that precede a part: its offset and the message's total length.
 pub(crate) const PART_LEN: usize = 8;
 
+/// The most bytes that one write is given on an end that is held alone. Frames could be larger, but
+/// two pages keep both sides busy at once and their copies in the nearest cache: with frames that
+/// fill the pipe they take turns, at a quarter of the speed. Control waits for one of these at most.
+pub(crate) const UNIT: usize = 8192;
+
 /// The largest frame, from magic to checksum: sixteen pages, the default capacity of a pipe, and
 /// the distance within which a reader resynchronises.
 pub(crate) const MAX_FRAME: usize = 65_536;

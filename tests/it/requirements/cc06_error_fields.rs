@@ -1,12 +1,14 @@
 //! CC6: distinct kinds of error, each with path, phase, elapsed and deadline.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use fifowire::codec::Bytes;
 use fifowire::{Client, Error, ErrorKind, Fifo, Pair, Phase, Receiver, Sender, Server};
 
+use crate::support::frame::Frame;
 use crate::support::time::asleep;
 use crate::support::{OVERSHOOT, ms, raw, scene};
 
@@ -65,6 +67,20 @@ fn cc6_every_failed_call_names_its_kind_phase_path_and_times() {
         check(&second.unwrap_err(), ErrorKind::Busy, Phase::Open, pair.input());
         let quiet = asleep(move || server.recv_timeout(TIMEOUT).map(|request| request.value));
         check(&quiet.join().unwrap_err(), ErrorKind::TimedOut, Phase::Read, pair.input());
+    });
+}
+
+#[test]
+fn cc6_a_reply_that_nobody_reads_names_the_reply_fifo() {
+    scene(&[], |scene| {
+        let pair = Pair::create(scene.directory(), "agent").unwrap();
+        let options = Server::<String, String>::options().reply_timeout(TIMEOUT);
+        let mut server = options.open(&pair).unwrap();
+        let asked = Frame::request(1, 1, b"\"x\"").bytes();
+        raw::writer(pair.input()).write_all(&asked).unwrap();
+        let request = server.recv_timeout(ms(5000)).unwrap();
+        let error = request.responder.send(&"y".into()).unwrap_err();
+        check(&error, ErrorKind::NoReader, Phase::Open, pair.output());
     });
 }
 
