@@ -5,9 +5,9 @@
 //! costs its own oldest message and no memory beyond the limit.
 
 /// The most messages that are put together at a time. Each is a writer in the middle of a long
-/// message; 64 processes that write long messages into one FIFO at once are more than a FIFO is
+/// message; 32 processes that write long messages into one FIFO at once are more than a FIFO is
 /// good for.
-const MAX_OPEN: usize = 64;
+const MAX_OPEN: usize = 32;
 
 /// Messages in the making, by the key of their writer.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ pub(crate) struct Inbox {
 
 /// Answers nobody here asked for that wait to be written; beyond them nothing more is heard. A
 /// peer that pings without ever reading the answers costs this much and no more.
-const MAX_UNASKED: usize = 32;
+const MAX_UNASKED: usize = 16;
 
 /// The most bytes a ping or a cancel may carry, as `docs/PROTOCOL.md` has it.
 const MAX_CONTROL_BODY: usize = 64;

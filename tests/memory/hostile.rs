@@ -18,7 +18,7 @@ use crate::support::{Scene, ms, raw, scene};
 const WINDOW: usize = 64 * 1024;
 
 /// What the value itself takes, its paths and an error that is being made: no more than a page.
-const ITSELF: usize = 4096;
+const ITSELF: usize = 6144;
 
 const LIMITS: [usize; 2] = [10_000, 1_000_000];
 
