@@ -66,7 +66,10 @@ pub(crate) fn drive<E: Endpoint, T>(
             }
         }
         let notices = notices.get_or_insert_with(|| Notices::new(&waiter.observer, term.began));
-        let until = notices.tell(now, endpoint.path(), phase, wait);
+        let (notice, until) = notices.due(now, wait);
+        if let Some(notice) = notice {
+            notices.tell(notice, endpoint.path(), phase);
+        }
         sleep(endpoint.ends(), until, now).map_err(|error| term.sign(error, endpoint.path()))?;
         now = Instant::now();
     }
@@ -80,6 +83,12 @@ pub(crate) fn sleep(ends: Ends<'_>, wait: Wait, now: Instant) -> Result<()> {
         watch: ends.watch,
     };
     sys::wait(ends, wait.until.remaining(now)).map_err(|error| Error::system(error, Phase::Read))
+}
+
+/// A wait that is to be told of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Notice {
+    elapsed: Duration,
 }
 
 /// Tells the observer of a long wait, at most once a second.
@@ -98,15 +107,23 @@ impl Notices {
         Self { observer, began, next: began + Self::EVERY }
     }
 
-    /// Tells, where it is time; answers the wait cut so that the next notice is in time too.
-    pub(crate) fn tell(&mut self, now: Instant, path: &Path, phase: Phase, wait: Wait) -> Wait {
-        let Some(observer) = &self.observer else { return wait };
-        if now >= self.next {
-            self.next = now + Self::EVERY;
-            let elapsed = now.saturating_duration_since(self.began);
-            observer.tell(&Waiting { path, phase, elapsed });
+    /// Tells, where it is time.
+    pub(crate) fn tell(&self, notice: Notice, path: &Path, phase: Phase) {
+        if let Some(observer) = &self.observer {
+            observer.tell(&Waiting { path, phase, elapsed: notice.elapsed });
         }
-        wait.no_later_than(self.next.into())
+    }
+
+    /// A notice, where it is time for one, and the wait cut so that the next is in time too.
+    pub(crate) fn due(&mut self, now: Instant, wait: Wait) -> (Option<Notice>, Wait) {
+        if self.observer.is_none() {
+            return (None, wait);
+        }
+        let notice = (now >= self.next).then(|| {
+            self.next = now + Self::EVERY;
+            Notice { elapsed: now.saturating_duration_since(self.began) }
+        });
+        (notice, wait.no_later_than(self.next.into()))
     }
 }
 

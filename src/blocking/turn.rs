@@ -20,7 +20,7 @@ use super::pause::{Pause, Spell};
 use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::node::{ReadEnd, ReadOpener, WriteEnd, WriteOpener};
 use crate::sys::{Ends, Watch};
 
@@ -101,8 +101,13 @@ impl<S: Session> Turn<S> {
                 Ok(Step::Wait(wait)) => wait,
                 Err(error) => return Err(term.sign(error, state.session.path())),
             };
-            let wait = notices.tell(now, state.session.path(), Phase::Open, wait);
-            sleep(state.session.ends().borrow(), wait, now)?;
+            let (notice, wait) = notices.due(now, wait);
+            let (path, ends) = (state.session.path().to_path_buf(), state.session.ends());
+            drop(state);
+            if let Some(notice) = notice {
+                notices.tell(notice, &path, Phase::Open);
+            }
+            sleep(ends.borrow(), wait, now).map_err(|error| term.sign(error, &path))?;
             now = Instant::now();
         }
     }
@@ -131,10 +136,10 @@ impl<S: Session> Turn<S> {
         phase: Phase,
         mut ready: impl FnMut(&mut S, Instant) -> Option<Result<R>>,
     ) -> Result<R> {
-        let mut now = term.began;
+        // Not the beginning of the call: encoding, or another wait of it, may lie in between.
+        let mut now = Instant::now();
         let mut spell: Option<Spell> = None;
         let mut notices = None;
-        let mut slept = Ok(());
         let mut state = self.lock();
         // What was just queued is written first, and nothing is read: an answer cannot be there
         // before its request is. After a silence it is the other way round, because what is there
@@ -180,6 +185,7 @@ impl<S: Session> Turn<S> {
                 continue;
             }
             let led = state.lead(wait, now);
+            let led = Led { turn: self, wait: Some(led) };
             let moment = match wait.readable {
                 true => state.pause.look_again(spell, now),
                 false => None,
@@ -190,19 +196,23 @@ impl<S: Session> Turn<S> {
             } else {
                 let notices =
                     notices.get_or_insert_with(|| Notices::new(&self.observer, term.began));
-                let wait = notices.tell(now, state.session.path(), phase, led);
+                let (notice, wait) = notices.due(now, led.wait.unwrap_or(wait));
+                let notice = notice.map(|notice| (notice, state.session.path().to_path_buf()));
                 let ends = state.session.ends();
                 drop(state);
-                slept = sleep(ends.borrow(), wait, now);
+                // The observer is the host's: it may be slow, look at this very session, or panic.
+                if let Some((notice, path)) = notice {
+                    notices.tell(notice, &path, phase);
+                }
+                sleep(ends.borrow(), wait, now).map_err(|error| self.sign(error, term))?;
             }
+            state = led.resign();
             now = Instant::now();
-            state = self.lock();
-            state.resign(led);
-            if let Err(error) = std::mem::replace(&mut slept, Ok(())) {
-                state.hand_over();
-                return Err(term.sign(error, state.session.path()));
-            }
         }
+    }
+
+    fn sign(&self, error: Error, term: Term) -> Error {
+        term.sign(error, self.lock().session.path())
     }
 
     fn park<'a>(
@@ -232,6 +242,33 @@ impl<S: Session> Turn<S> {
     /// those that wait go on.
     fn lock(&self) -> MutexGuard<'_, State<S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread that sleeps for all. Whatever ends its sleep, it resigns.
+struct Led<'a, S: Session> {
+    turn: &'a Turn<S>,
+    /// Taken when it resigns.
+    wait: Option<Wait>,
+}
+
+impl<'a, S: Session> Led<'a, S> {
+    fn resign(mut self) -> MutexGuard<'a, State<S>> {
+        let mut state = self.turn.lock();
+        if let Some(wait) = self.wait.take() {
+            state.resign(wait);
+        }
+        state
+    }
+}
+
+impl<S: Session> Drop for Led<'_, S> {
+    fn drop(&mut self) {
+        if let Some(wait) = self.wait.take() {
+            let mut state = self.turn.lock();
+            state.resign(wait);
+            state.hand_over();
+        }
     }
 }
 
@@ -298,7 +335,7 @@ impl<S: Session> State<S> {
 
     /// This thread leaves: where nobody watches in its place, a parked one wakes to do so.
     fn hand_over(&self) {
-        if self.is_led(self.wanted, self.wanted.until) {
+        if self.is_led(self.wanted, Deadline::NEVER) {
             return;
         }
         if let Some((_, place)) = self.parked.first_key_value() {

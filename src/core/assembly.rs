@@ -139,8 +139,16 @@ impl Assembly {
         if crowded {
             self.open.remove(0);
         }
+        // Kept memory serves a message that is alone. Beside others none holds more than it needs:
+        // memory that is only kept must not crowd out a message that is coming.
         let mut bytes = std::mem::take(&mut self.done);
         bytes.clear();
+        if !self.open.is_empty() {
+            bytes = Vec::new();
+            for open in &mut self.open {
+                open.bytes.shrink_to(open.total.unwrap_or(0));
+            }
+        }
         self.open.push(Partial { key: part.key, total: part.total, bytes });
         (self.open.len() - 1, usize::from(crowded))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::event::Event;
+use super::event::{Event, Verb};
 use super::outbox::Ticket;
 use crate::error::Fate;
 
@@ -23,6 +23,8 @@ pub(crate) type CallId = u64;
 #[derive(Debug)]
 struct Call {
     ticket: Ticket,
+    /// A ping is answered by a pong and a request by anything else.
+    ping: bool,
     answer: Option<Answer>,
 }
 
@@ -48,8 +50,8 @@ impl Calls {
         self.open.len()
     }
 
-    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket) {
-        self.open.insert(id, Call { ticket, answer: None });
+    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, ping: bool) {
+        self.open.insert(id, Call { ticket, ping, answer: None });
     }
 
     pub(crate) fn ticket(&self, id: CallId) -> Option<Ticket> {
@@ -59,7 +61,7 @@ impl Calls {
     /// Gives a call its answer; gives the event back where no such call waits for one.
     pub(crate) fn answer(&mut self, event: Event) -> Option<Event> {
         match self.open.get_mut(&event.id) {
-            Some(call) if call.answer.is_none() => {
+            Some(call) if call.answer.is_none() && call.ping == (event.verb == Verb::Pong) => {
                 self.wakeups.push(event.id);
                 call.answer = Some(Answer::Event(event));
                 None

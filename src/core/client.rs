@@ -70,7 +70,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.last_id = wire::next_id(self.last_id);
         let (from, id) = (self.link.epoch(), self.last_id);
         let ticket = self.link.outbox().push(Event { verb, from, to: 0, id, body });
-        self.calls.begin(id, ticket);
+        self.calls.begin(id, ticket, verb == Verb::Ping);
         Ok(id)
     }
 
@@ -104,7 +104,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     fn hear(&mut self, event: Event) {
         let left_over = match event.verb {
             Verb::Reply | Verb::Failure | Verb::Pong => {
-                let unclaimed = self.calls.answer(event);
+                // An answer is to somebody: one to whoever reads is to nobody.
+                let unclaimed = match event.to {
+                    0 => Some(event),
+                    _ => self.calls.answer(event),
+                };
                 self.link.stats.late += u64::from(unclaimed.is_some());
                 unclaimed
             }

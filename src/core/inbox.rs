@@ -21,18 +21,12 @@ pub(crate) struct Inbox {
     assembly: Assembly,
     events: VecDeque<Event>,
     events_bytes: usize,
-    /// Requests refused for their size whose refusals may still wait to be written.
-    refusals: usize,
     limit: usize,
     epoch: u64,
     /// The life of the peer that was heard last; zero while unknown.
     peer: u64,
     pub(crate) stats: LinkStats,
 }
-
-/// Answers nobody here asked for that wait to be written; beyond them nothing more is heard. A
-/// peer that pings without ever reading the answers costs this much and no more.
-const MAX_UNASKED: usize = 16;
 
 /// The most bytes a ping or a cancel may carry, as `docs/PROTOCOL.md` has it.
 const MAX_CONTROL_BODY: usize = 64;
@@ -45,7 +39,6 @@ impl Inbox {
             assembly: Assembly::new(limit.saturating_add(Remaining::LEN)),
             events: VecDeque::new(),
             events_bytes: 0,
-            refusals: 0,
             limit,
             epoch,
             peer: 0,
@@ -61,11 +54,6 @@ impl Inbox {
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
         self.peer = 0;
-    }
-
-    /// Everything that was answered has been written.
-    pub(crate) fn all_written(&mut self) {
-        self.refusals = 0;
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -200,7 +188,6 @@ impl Inbox {
         match event.verb {
             // To the caller, as the server's answer.
             Verb::Request => {
-                self.refusals += 1;
                 self.answer(Verb::Failure, failure, outbox);
             }
             // To our own caller, in place of the reply.
@@ -231,7 +218,7 @@ impl Inbox {
     /// Answers control at once: it is behind no handler and no queue of requests.
     fn answer(&mut self, verb: Verb, event: Event, outbox: &mut Outbox) {
         let (from, to) = (self.epoch, event.from);
-        outbox.push(Event { verb, from, to, ..event });
+        outbox.push_unasked(Event { verb, from, to, ..event });
     }
 
     /// Drops a request that nobody has taken yet, and what was put together of one.
@@ -247,7 +234,7 @@ impl Inbox {
     /// Whether what has come must be taken, or what was answered be read, before more is heard:
     /// the peer then waits in the pipe, and its memory is not ours.
     pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
-        if outbox.control_len() + self.refusals >= MAX_UNASKED {
+        if outbox.is_bothered() {
             return true;
         }
         !self.events.is_empty() && self.need() > self.limit

@@ -238,7 +238,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn write(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
         if self.outbox.is_empty() {
             self.stalled_since = None;
-            self.inbox.all_written();
             return Ok(());
         }
         if self.writer.is_none() && !self.open_writer(now, moved)? {
@@ -249,7 +248,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
             Wrote::All => {
                 self.stalled_since = None;
-                self.inbox.all_written();
             }
             Wrote::Busy => {
                 self.stalled_since = None;
@@ -316,6 +314,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             match read.map_err(|error| Error::system(error, Phase::Read))? {
                 Some(Read::Bytes(_)) | None => {
                     self.had_writer = true;
+                    self.latched = false;
                     self.inbox.hear(&mut self.outbox);
                     // Somebody has waited for this; what is left ends the next wait at once.
                     if self.inbox.has_events() {
@@ -325,6 +324,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 }
                 Some(Read::Empty) => {
                     self.had_writer = true;
+                    self.latched = false;
                     self.wait_readable(moved);
                     return Ok(());
                 }

@@ -25,6 +25,8 @@ pub(crate) struct Outbox {
     /// Entries whose last frame is in the unit.
     framed: VecDeque<Entry>,
     next_ticket: Ticket,
+    /// Events here that nobody on this side asked for: answers to control, and refusals.
+    unasked: usize,
     /// Tickets that were wholly accepted since somebody asked.
     finished: Vec<Ticket>,
     /// Bodies whose memory can be used again.
@@ -42,6 +44,7 @@ struct Entry {
     from: usize,
     /// Whether a byte of it was accepted.
     begun: bool,
+    unasked: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +78,9 @@ pub(crate) enum TakenBack {
     Written,
 }
 
+/// Events the peer has caused that wait to be written.
+const MAX_UNASKED: usize = 16;
+
 /// Writes between two looks at the clock: at most 1 MiB.
 const WRITES_A_STEP: usize = 128;
 
@@ -98,16 +104,27 @@ impl Outbox {
 
     /// Queues an event behind the others of its lane.
     pub(crate) fn push(&mut self, event: Event) -> Ticket {
+        self.queue(event, false)
+    }
+
+    /// Queues an event that the peer has caused and nobody here waits for.
+    pub(crate) fn push_unasked(&mut self, event: Event) -> Ticket {
+        self.unasked += 1;
+        self.queue(event, true)
+    }
+
+    /// Whether the peer has caused as many events as are kept for it. One that asks without ever
+    /// reading the answers costs this much and no more.
+    pub(crate) fn is_bothered(&self) -> bool {
+        self.unasked >= MAX_UNASKED
+    }
+
+    fn queue(&mut self, event: Event, unasked: bool) -> Ticket {
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         let lane = if event.verb.is_control() { &mut self.control } else { &mut self.data };
-        lane.push_back(Entry { ticket, event, from: 0, begun: false });
+        lane.push_back(Entry { ticket, event, from: 0, begun: false, unasked });
         ticket
-    }
-
-    /// How many events of control wait to be framed.
-    pub(crate) fn control_len(&self) -> usize {
-        self.control.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -178,6 +195,7 @@ impl Outbox {
         };
         let Some(entry) = entry else { return TakenBack::Written };
         self.cut_spans(ticket);
+        self.unasked -= usize::from(entry.unasked);
         self.recycle(entry.event.body);
         TakenBack::NotSent { begun: entry.begun }
     }
@@ -200,6 +218,7 @@ impl Outbox {
             lane.retain(|entry| {
                 if entry.begun {
                     lost.push(entry.ticket);
+                    self.unasked -= usize::from(entry.unasked);
                 }
                 !entry.begun
             });
@@ -255,6 +274,7 @@ impl Outbox {
         let entry = self.framed_position(ticket).and_then(|at| self.framed.remove(at));
         if let Some(entry) = entry {
             self.finished.push(ticket);
+            self.unasked -= usize::from(entry.unasked);
             self.recycle(entry.event.body);
         }
     }

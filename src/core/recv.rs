@@ -125,9 +125,13 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
                 return Ok(Step::Wait(wait));
             }
             match self.fill()? {
-                Read::Bytes(_) => self.had_writer = true,
+                Read::Bytes(_) => {
+                    self.had_writer = true;
+                    self.latched = false;
+                }
                 Read::Empty => {
                     self.had_writer = true;
+                    self.latched = false;
                     return self.wait(now, deadline);
                 }
                 Read::NoWriterYet => return self.wait(now, deadline),
@@ -284,7 +288,14 @@ impl<F: Framing> Inbox<F> {
     fn next(&mut self) -> Result<Option<Found>> {
         while !self.buffer.is_empty() {
             let at = self.buffer.position();
-            match self.framing.decode(self.buffer.unread()) {
+            let unread = self.buffer.unread();
+            let (len, decoded) = (unread.len(), self.framing.decode(unread));
+            if !decoded.fits(len) {
+                self.buffer.clear();
+                return Err(Error::new(ErrorKind::Torn, Phase::Read)
+                    .detailed("the framing speaks of bytes that are not there"));
+            }
+            match decoded {
                 Decoded::More => return self.more(),
                 Decoded::Skip { used, reason } => {
                     self.buffer.consume(used);

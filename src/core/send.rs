@@ -123,7 +123,9 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.stalled_since = None;
         let all = self.written == self.unit.len();
         if all {
-            self.written_out();
+            self.unit.clear();
+            self.written = 0;
+            self.accepted = 0;
         }
         all
     }
@@ -147,7 +149,11 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
 
     /// Writes what is framed.
     pub(crate) fn step_flush(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        self.step_write(now, deadline, 0)
+        let step = self.step_write(now, deadline, 0)?;
+        if let Step::Done(()) = step {
+            self.accepted = 0;
+        }
+        Ok(step)
     }
 
     /// Writes the unit; `rest` bytes of the message at hand, as framed, are not in it yet.
@@ -155,19 +161,12 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.framing.finish(&mut self.unit);
         match self.write_out(now, deadline) {
             Ok(Step::Done(())) => {
-                self.written_out();
+                self.unit.clear();
+                self.written = 0;
                 Ok(Step::Done(()))
             }
             Ok(wait) => Ok(wait),
             Err(error) => Err(self.give_up(error, rest)),
-        }
-    }
-
-    fn written_out(&mut self) {
-        self.unit.clear();
-        self.written = 0;
-        if self.from == 0 {
-            self.accepted = 0;
         }
     }
 

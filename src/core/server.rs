@@ -78,7 +78,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.hung_up |= moved.hung_up;
         if let Some(lost) = moved.lost {
             self.wakeups.extend(&lost);
-            self.lost.extend(lost);
+            if self.awaited > 0 {
+                self.lost.extend(lost);
+            }
         }
         self.link.outbox().drain_written(&mut self.wakeups);
         if self.link.has_events() || moved.hung_up {
@@ -149,6 +151,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.answer(Verb::Failure, caller, body)
     }
 
+    /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
+    /// one that lets such news pile up does without more of them.
+    pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
+        if self.link.outbox().is_bothered() {
+            self.link.stats.unanswered += 1;
+            return;
+        }
+        let mut body = self.spare();
+        Failure::new(code, words).append_to(&mut body);
+        let (from, to, id) = (self.link.epoch(), caller.epoch, caller.id);
+        self.link.outbox().push_unasked(Event { verb: Verb::Failure, from, to, id, body });
+    }
+
     pub(crate) fn spare(&mut self) -> Vec<u8> {
         self.link.outbox().spare()
     }
@@ -189,14 +204,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Nobody asks any more what became of this reply. What of it is unwritten never will be.
     pub(crate) fn give_up(&mut self, ticket: Ticket) {
         self.link.outbox().take_back(ticket);
-        self.forget(ticket);
-    }
-
-    /// As [`give_up`](Self::give_up), but the reply is still to be written.
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
         self.awaited = self.awaited.saturating_sub(1);
         let none_awaited = self.awaited == 0;
         self.lost.retain(|lost| *lost != ticket && !none_awaited);
+    }
+
+    /// Nobody will ask what became of this reply, which is still to be written.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.awaited = self.awaited.saturating_sub(1);
+        self.lost.retain(|lost| *lost != ticket);
     }
 
     /// Why no request has come.

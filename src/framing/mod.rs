@@ -142,6 +142,18 @@ pub enum Decoded {
     },
 }
 
+impl Decoded {
+    /// Whether it speaks of some of these many unread bytes: a framing of a user's may be wrong.
+    pub(crate) fn fits(&self, unread: usize) -> bool {
+        let (body, used) = match self {
+            Self::More => return true,
+            Self::Skip { used, .. } => (&(0..0), *used),
+            Self::Message { body, used } | Self::Part { body, used, .. } => (body, *used),
+        };
+        (1..=unread).contains(&used) && body.start <= body.end && body.end <= unread
+    }
+}
+
 /// Why a message cannot be framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

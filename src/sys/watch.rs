@@ -61,7 +61,7 @@ mod linux {
 
         /// Forgets the events that have ended a wait.
         fn drain(&self) {
-            let _ = self.inotify.read_events();
+            while self.inotify.read_events().is_ok_and(|events| !events.is_empty()) {}
         }
 
         fn watched(&self) -> MutexGuard<'_, Vec<WatchDescriptor>> {

@@ -96,6 +96,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// Asks the server for a sign of life: a round trip, because a path that exists proves nothing.
     /// Answers how long it took.
     ///
+    /// The server answers as soon as it reads. One that runs its only thread in the handler of
+    /// `serve` does not read meanwhile, and the ping waits as long as the handler runs.
+    ///
     /// # Errors
     /// As [`call`](Self::call).
     pub fn ping(&self, timeout: Duration) -> Result<Duration> {

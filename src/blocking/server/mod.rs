@@ -102,9 +102,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     /// [`ErrorKind::TimedOut`] or [`ErrorKind::NoWriter`] where none came,
     /// [`ErrorKind::PeerClosed`] where the last client has left and that is the end.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Request<Req, Rep, C>> {
-        match self.next(Term::timeout(timeout)) {
+        let term = Term::timeout(timeout);
+        match self.next(term) {
             Ok(Some(request)) => Ok(request),
-            Ok(None) => Err(Error::new(ErrorKind::PeerClosed, Phase::Read)),
+            Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
             Err(error) => Err(error),
         }
     }
@@ -138,7 +139,12 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     }
 
     fn silence(&self, term: Term) -> Error {
-        self.shared.turn.with(|answerer| term.sign(answerer.silence(), answerer.path()))
+        let silence = self.shared.turn.with(|answerer| answerer.silence());
+        self.sign(silence, term)
+    }
+
+    fn sign(&self, error: Error, term: Term) -> Error {
+        self.shared.turn.with(|answerer| term.sign(error, answerer.path()))
     }
 
     /// Reads a request; one that cannot be read is answered here and now.
@@ -151,7 +157,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         match value {
             Ok(value) => Some(Request { value, responder }),
             Err(error) => {
-                drop(responder.refuse(FailureCode::Codec, error.to_string()));
+                responder.refuse(FailureCode::Codec, error.to_string());
                 None
             }
         }

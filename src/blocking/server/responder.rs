@@ -86,9 +86,16 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         self.answer(Answer::Failed(FailureCode::Panic, format!("the handler panicked: {words}")))
     }
 
-    /// Answers in place of the handler.
-    pub(super) fn refuse(self, code: FailureCode, words: String) -> Result<()> {
-        self.answer(Answer::Failed(code, words))
+    /// Answers in place of the handler: queues the news and writes it if there is room. It waits
+    /// for nothing, because a client that does not read must not hold up the next request.
+    pub(super) fn refuse(mut self, code: FailureCode, words: String) {
+        self.queue_refusal(code, words);
+    }
+
+    fn queue_refusal(&mut self, code: FailureCode, words: String) {
+        if let Some(shared) = self.shared.take() {
+            shared.turn.nudge(|answerer| answerer.refuse(self.caller, code, words));
+        }
     }
 
     fn answer(mut self, answer: Answer<'_, Rep>) -> Result<()> {
@@ -163,14 +170,9 @@ impl<C> Shared<C> {
 }
 
 impl<Rep, C: Codec<Rep>> Drop for Responder<Rep, C> {
-    /// Queues the news and writes it if there is room; waits for nothing.
     fn drop(&mut self) {
-        let Some(shared) = self.shared.take() else { return };
-        let words = "the request was dropped without an answer".to_owned();
-        shared.turn.nudge(|answerer| {
-            let ticket = answerer.fail(self.caller, FailureCode::Dropped, words);
-            answerer.forget(ticket);
-        });
+        let words = "the request was dropped without an answer";
+        self.queue_refusal(FailureCode::Dropped, words.to_owned());
     }
 }
 

@@ -37,6 +37,9 @@ pub(crate) struct Scanner {
     /// Bytes of an incomplete frame that were searched for a magic already, so that a frame that
     /// arrives byte by byte is not searched again each time.
     searched: usize,
+    /// Whether bytes were skipped since the last good frame: then what looks like a frame may be
+    /// the bait of somebody who wants checksums computed, or a torn one that hides a good one.
+    astray: bool,
 }
 
 impl Scanner {
@@ -56,10 +59,19 @@ impl Scanner {
         if unread.len() < used {
             return self.incomplete(unread);
         }
+        if self.astray {
+            // A search is paid for once, by what it skips; a checksum over bytes that are looked at
+            // again would be paid for again with each.
+            if let Some(at) = FIND_MAGIC.find(&unread[MAGIC.len()..used]) {
+                self.searched = 0;
+                return Scan::Skip { used: MAGIC.len() + at, reason: SkipReason::Torn };
+            }
+        }
         if !checksum_holds(&unread[..used]) {
             return self.past_magic(SkipReason::Torn);
         }
         self.searched = 0;
+        self.astray = false;
         let Some(header) = Header::from_bytes(head).filter(|_| head[4] == VERSION) else {
             return Scan::Skip { used, reason: SkipReason::Unknown };
         };
@@ -77,7 +89,10 @@ impl Scanner {
         let used = FIND_MAGIC.find(unread).unwrap_or_else(|| unread.len() - magic_prefix(unread));
         match used {
             0 => Scan::More,
-            used => Scan::Skip { used, reason: SkipReason::Garbage },
+            used => {
+                self.astray = true;
+                Scan::Skip { used, reason: SkipReason::Garbage }
+            }
         }
     }
 
@@ -88,6 +103,7 @@ impl Scanner {
         match unread.get(from..).and_then(|rest| FIND_MAGIC.find(rest)) {
             Some(at) => {
                 self.searched = 0;
+                self.astray = true;
                 Scan::Skip { used: from + at, reason: SkipReason::Torn }
             }
             None => {
@@ -100,6 +116,7 @@ impl Scanner {
     /// The frame here is not to be trusted, its length included: look on from behind its magic.
     fn past_magic(&mut self, reason: SkipReason) -> Scan {
         self.searched = 0;
+        self.astray = true;
         Scan::Skip { used: MAGIC.len(), reason }
     }
 }
