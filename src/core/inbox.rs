@@ -188,7 +188,8 @@ impl Inbox {
         match event.verb {
             // To the caller, as the server's answer.
             Verb::Request => {
-                self.answer(Verb::Failure, failure, outbox);
+                let (from, to) = (self.epoch, failure.from);
+                outbox.push_refusal(Event { from, to, ..failure });
             }
             // To our own caller, in place of the reply.
             Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
@@ -218,7 +219,7 @@ impl Inbox {
     /// Answers control at once: it is behind no handler and no queue of requests.
     fn answer(&mut self, verb: Verb, event: Event, outbox: &mut Outbox) {
         let (from, to) = (self.epoch, event.from);
-        outbox.push_unasked(Event { verb, from, to, ..event });
+        outbox.push_answer(Event { verb, from, to, ..event });
     }
 
     /// Drops a request that nobody has taken yet, and what was put together of one.

@@ -25,8 +25,9 @@ pub(crate) struct Outbox {
     /// Entries whose last frame is in the unit.
     framed: VecDeque<Entry>,
     next_ticket: Ticket,
-    /// Events here that nobody on this side asked for: answers to control, and refusals.
-    unasked: usize,
+    /// Events here by what caused them, where no caller of this side did.
+    answers: usize,
+    refusals: usize,
     /// Tickets that were wholly accepted since somebody asked.
     finished: Vec<Ticket>,
     /// Bodies whose memory can be used again.
@@ -44,7 +45,18 @@ struct Entry {
     from: usize,
     /// Whether a byte of it was accepted.
     begun: bool,
-    unasked: bool,
+    cause: Cause,
+}
+
+/// Why an event is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// Somebody on this side waits for it.
+    Caller,
+    /// The peer sent control.
+    Control,
+    /// A request of the peer's could not be taken.
+    Refusal,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +90,7 @@ pub(crate) enum TakenBack {
     Written,
 }
 
-/// Events the peer has caused that wait to be written.
+/// Answers to control, and refusals, that wait to be written.
 const MAX_UNASKED: usize = 16;
 
 /// Writes between two looks at the clock: at most 1 MiB.
@@ -104,26 +116,37 @@ impl Outbox {
 
     /// Queues an event behind the others of its lane.
     pub(crate) fn push(&mut self, event: Event) -> Ticket {
-        self.queue(event, false)
+        self.queue(event, Cause::Caller)
     }
 
-    /// Queues an event that the peer has caused and nobody here waits for.
-    pub(crate) fn push_unasked(&mut self, event: Event) -> Ticket {
-        self.unasked += 1;
-        self.queue(event, true)
+    /// Queues an answer to control.
+    pub(crate) fn push_answer(&mut self, event: Event) {
+        self.answers += 1;
+        self.queue(event, Cause::Control);
     }
 
-    /// Whether the peer has caused as many events as are kept for it. One that asks without ever
-    /// reading the answers costs this much and no more.
+    /// Queues the news that a call failed, which nobody here waits for; answers whether there was
+    /// a place for it. A client that lets such news pile up does without more of them.
+    pub(crate) fn push_refusal(&mut self, event: Event) -> bool {
+        let place = self.refusals < MAX_UNASKED;
+        if place {
+            self.refusals += 1;
+            self.queue(event, Cause::Refusal);
+        }
+        place
+    }
+
+    /// Whether the peer has asked for as many answers to control as are kept for it. One that asks
+    /// without ever reading them costs this much and no more.
     pub(crate) fn is_bothered(&self) -> bool {
-        self.unasked >= MAX_UNASKED
+        self.answers >= MAX_UNASKED
     }
 
-    fn queue(&mut self, event: Event, unasked: bool) -> Ticket {
+    fn queue(&mut self, event: Event, cause: Cause) -> Ticket {
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         let lane = if event.verb.is_control() { &mut self.control } else { &mut self.data };
-        lane.push_back(Entry { ticket, event, from: 0, begun: false, unasked });
+        lane.push_back(Entry { ticket, event, from: 0, begun: false, cause });
         ticket
     }
 
@@ -195,7 +218,7 @@ impl Outbox {
         };
         let Some(entry) = entry else { return TakenBack::Written };
         self.cut_spans(ticket);
-        self.unasked -= usize::from(entry.unasked);
+        self.left(entry.cause);
         self.recycle(entry.event.body);
         TakenBack::NotSent { begun: entry.begun }
     }
@@ -217,15 +240,23 @@ impl Outbox {
         for lane in [&mut self.control, &mut self.data] {
             lane.retain(|entry| {
                 if entry.begun {
-                    lost.push(entry.ticket);
-                    self.unasked -= usize::from(entry.unasked);
+                    lost.push((entry.ticket, entry.cause));
                 }
                 !entry.begun
             });
             // An entry whose first part was framed and not written starts over.
             lane.iter_mut().for_each(|entry| entry.from = 0);
         }
-        lost
+        lost.iter().for_each(|(_, cause)| self.left(*cause));
+        lost.into_iter().map(|(ticket, _)| ticket).collect()
+    }
+
+    fn left(&mut self, cause: Cause) {
+        match cause {
+            Cause::Caller => {}
+            Cause::Control => self.answers -= 1,
+            Cause::Refusal => self.refusals -= 1,
+        }
     }
 
     /// Frames the next events into the empty unit; control first.
@@ -274,7 +305,7 @@ impl Outbox {
         let entry = self.framed_position(ticket).and_then(|at| self.framed.remove(at));
         if let Some(entry) = entry {
             self.finished.push(ticket);
-            self.unasked -= usize::from(entry.unasked);
+            self.left(entry.cause);
             self.recycle(entry.event.body);
         }
     }

@@ -154,14 +154,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
     /// one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
-        if self.link.outbox().is_bothered() {
-            self.link.stats.unanswered += 1;
-            return;
-        }
         let mut body = self.spare();
         Failure::new(code, words).append_to(&mut body);
         let (from, to, id) = (self.link.epoch(), caller.epoch, caller.id);
-        self.link.outbox().push_unasked(Event { verb: Verb::Failure, from, to, id, body });
+        let refusal = Event { verb: Verb::Failure, from, to, id, body };
+        let queued = self.link.outbox().push_refusal(refusal);
+        self.link.stats.unanswered += u64::from(!queued);
     }
 
     pub(crate) fn spare(&mut self) -> Vec<u8> {
