@@ -259,4 +259,14 @@ mod tests {
         assert_eq!(assembly.add(open(b"next", true)).0, Added::Complete);
         assert_eq!(assembly.done(), b"next");
     }
+
+    #[test]
+    fn memory_kept_of_a_large_message_crowds_out_no_small_one() {
+        let mut assembly = Assembly::new(1000);
+        assert_eq!(assembly.add(part((1, 1), 0, 950, &[1; 950])), (Added::Complete, 0));
+        assert_eq!(assembly.add(part((2, 2), 0, 100, &[2; 50])), (Added::Open, 0));
+        assert_eq!(assembly.add(part((3, 3), 0, 100, &[3; 50])), (Added::Open, 0));
+        assert_eq!(assembly.add(part((2, 2), 50, 100, &[2; 50])), (Added::Complete, 0));
+        assert_eq!(assembly.add(part((3, 3), 50, 100, &[3; 50])), (Added::Complete, 0));
+    }
 }

@@ -130,3 +130,19 @@ fn a_refused_message_leaves_the_batch_before_it_in_order() {
     done(sending.flush(Deadline::NEVER));
     assert_eq!(receiving.all(), [&b"one"[..], b"three"]);
 }
+
+#[test]
+fn a_batch_of_which_an_earlier_write_was_accepted_is_maybe_delivered() {
+    let place = Place::with_pipe(4096);
+    let _receiving = Receiving::new(place.clone(), Native::default(), 9000, EndOfWriters::Wait);
+    let _reader = place.pipe().reader(&place);
+    let mut sending = Sending::new(place, Native::default(), SHARED, ms(1000));
+    // The first write fills the pipe; what is fed after it waits for room that never comes.
+    for _ in 0..30 {
+        done(sending.feed(&noise(150), Deadline::NEVER));
+    }
+    let error = sending.flush(Deadline::at(sending.clock.now)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteStalled);
+    assert_eq!(error.fate(), Some(Fate::MaybeDelivered));
+    assert!(error.progress().unwrap().written > 4000);
+}

@@ -2,6 +2,7 @@
 
 mod handlers;
 mod in_flight;
+mod observers;
 mod restarts;
 mod single;
 mod sizes;

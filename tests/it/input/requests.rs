@@ -8,7 +8,7 @@ use fifowire::{Client, ErrorKind, Fate, Pair, Server};
 
 use crate::support::frame::{DATA, Frame, HEADER_LEN, LENGTH_AT, PING, PONG, REPLY, REQUEST, seal};
 use crate::support::time::{Aside, asleep};
-use crate::support::{Scene, ms, raw, scene, until};
+use crate::support::{Scene, ms, on_time, raw, scene, until};
 
 struct Served {
     server: Server<Vec<u8>, Vec<u8>, Bytes>,
@@ -81,6 +81,24 @@ fn a_server_outlives_every_frame_that_is_no_request() {
         let stats = served.server.stats();
         assert!(stats.unknown >= 5 && stats.torn >= 3 && stats.late == 1, "{stats:?}");
         assert!(stats.skipped_bytes >= 24, "{stats:?}");
+    });
+}
+
+#[test]
+fn requests_that_cannot_be_read_hold_up_nothing_and_wait_for_nobody() {
+    scene(&[], |scene| {
+        let pair = Pair::create(scene.directory(), "agent").unwrap();
+        let mut server = Server::<u32, u32>::open(&pair).unwrap();
+        // Their client never reads, so that none of the refusals can be written.
+        let mut writer = raw::writer(pair.input());
+        for id in 1..=100 {
+            writer.write_all(&Frame::request(7, id, b"not a number").bytes()).unwrap();
+        }
+        writer.write_all(&Frame::request(7, 101, b"42").bytes()).unwrap();
+        assert_eq!(server.recv_timeout(ms(500)).unwrap().value, 42);
+        writer.write_all(&Frame::request(7, 102, b"not a number").bytes()).unwrap();
+        let error = on_time(ms(50), || server.recv_timeout(ms(50))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
     });
 }
 
