@@ -5,9 +5,9 @@
 use std::error::Error;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use fifowire::{Client, EndOfWriters, ErrorKind, Pair, Server};
+use fifowire::{Client, EndOfWriters, Pair, Server};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,10 +38,7 @@ fn host() -> Result<(), Box<dyn Error>> {
     server.serve(|task, context| match task {
         Task::Add(a, b) => a.checked_add(b).map(Outcome::Sum).ok_or("the sum is too large"),
         Task::Shout(text) => {
-            println!(
-                "host: {} ms left to shout",
-                context.remaining().unwrap_or_default().as_millis()
-            );
+            println!("host: {:?} left to shout", context.remaining());
             Ok(Outcome::Loud(text.to_uppercase()))
         }
     })?;
@@ -58,10 +55,7 @@ fn client(directory: &Path) -> Result<(), Box<dyn Error>> {
     // Nobody serves this pair: the call fails at its deadline and says why.
     let nobody = Pair::create(directory, "nobody")?;
     let empty = Client::<Task, Outcome>::open(&nobody)?;
-    let began = Instant::now();
-    let error =
-        empty.request(&Task::Add(1, 1)).timeout(Duration::from_millis(300)).call().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NoReader);
-    println!("client: after {} ms: {error}", began.elapsed().as_millis());
+    let call = empty.request(&Task::Add(1, 1)).timeout(Duration::from_millis(300));
+    println!("client: {}", call.call().unwrap_err());
     Ok(())
 }

@@ -13,6 +13,7 @@ pub(crate) mod dialect;
 pub(crate) mod event;
 pub(crate) mod inbox;
 pub(crate) mod link;
+pub(crate) mod messages;
 pub(crate) mod open;
 pub(crate) mod outbox;
 pub(crate) mod recv;

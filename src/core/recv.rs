@@ -1,16 +1,13 @@
 //! Receiving one-way messages: read, find the next message, or say what to wait for.
 
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::assembly::{Added, Assembly, Part};
-use super::buffer::Buffer;
+use super::messages::{Found, Message, Messages};
 use super::open::Opening;
 use super::step::{Step, Wait};
-use super::wire::SkipReason;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::framing::{Decoded, Framing};
+use crate::framing::Framing;
 use crate::pipe::{Opener, Read, Source, Standing};
 use crate::stats::ReceiverStats;
 
@@ -45,7 +42,7 @@ pub(crate) struct Incoming<O: Opener, F> {
     /// Whether the last writers' departure is latched on a descriptor that cannot be renewed,
     /// because the path is gone: waiting for it to become readable would spin.
     latched: bool,
-    inbox: Inbox<F>,
+    messages: Messages<F>,
 }
 
 impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
@@ -59,7 +56,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
             ended: false,
             had_writer: false,
             latched: false,
-            inbox: Inbox::new(framing, limit),
+            messages: Messages::new(framing, limit),
         }
     }
 
@@ -72,24 +69,24 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     }
 
     pub(crate) fn stats(&self) -> ReceiverStats {
-        self.inbox.stats
+        self.messages.stats
     }
 
     pub(crate) fn message(&mut self, found: Found) -> Message<'_> {
-        self.inbox.message(found)
+        self.messages.message(found)
     }
 
     /// The memory taken for what has come, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
-        let assembly = &self.inbox.assembly;
-        self.inbox.buffer.held() + assembly.held() + assembly.kept()
+        let assembly = &self.messages.assembly;
+        self.messages.buffer.held() + assembly.held() + assembly.kept()
     }
 
     /// Bytes that were read and are of no message yet.
     #[cfg(test)]
     pub(crate) fn unread(&mut self) -> usize {
-        self.inbox.buffer.unread().len()
+        self.messages.buffer.unread().len()
     }
 
     /// Opens the end, so that a writer can come.
@@ -109,13 +106,13 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
 
     /// The next message, if it has been read already.
     pub(crate) fn buffered(&mut self) -> Result<Option<Found>> {
-        self.inbox.next()
+        self.messages.next()
     }
 
     /// Finds the next message.
     pub(crate) fn step(&mut self, now: Instant, deadline: Deadline) -> Result<Step<Found>> {
         for _ in 0..READS_A_STEP {
-            if let Some(found) = self.inbox.next()? {
+            if let Some(found) = self.messages.next()? {
                 return Ok(Step::Done(found));
             }
             if self.ended {
@@ -160,7 +157,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
 
     fn fill(&mut self) -> Result<Read> {
         let Some(end) = &mut self.end else { return Ok(Read::NoWriterYet) };
-        let read = self.inbox.buffer.fill(end);
+        let read = self.messages.buffer.fill(end);
         let read = read.map_err(|error| Error::system(error, Phase::Read))?;
         // A full window always holds a message, a part, or something to skip.
         Ok(read.unwrap_or(Read::Empty))
@@ -168,7 +165,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
 
     fn end_stream(&mut self) -> Result<()> {
         self.ended = true;
-        if self.inbox.discard() {
+        if self.messages.discard() {
             return Err(Error::new(ErrorKind::Torn, Phase::Read)
                 .detailed("the writers left inside a message"));
         }
@@ -190,7 +187,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
             }
             Standing::Same => {
                 self.latched = false;
-                self.inbox.stats.renewals += 1;
+                self.messages.stats.renewals += 1;
                 Ok(Standing::Same)
             }
         }
@@ -221,8 +218,8 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
 
     fn leave_replaced(&mut self) {
         self.end = None;
-        self.inbox.stats.replaced += 1;
-        self.inbox.discard();
+        self.messages.stats.replaced += 1;
+        self.messages.discard();
     }
 
     fn nothing_came(&self, standing: Standing) -> Error {
@@ -232,159 +229,5 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
             (_, false) => ErrorKind::NoWriter,
         };
         Error::new(kind, Phase::Read)
-    }
-}
-
-/// Unread bytes, and the messages in them.
-#[derive(Debug)]
-pub(crate) struct Inbox<F> {
-    buffer: Buffer,
-    framing: F,
-    assembly: Assembly,
-    limit: usize,
-    /// Bytes skipped since the last frame: beyond the window, the stream is not what we think.
-    astray: usize,
-    stats: ReceiverStats,
-}
-
-/// Where a message was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// In the window, at this range of positions.
-    Window(Range<usize>),
-    /// Put together from parts.
-    Assembled,
-}
-
-/// The bytes of a message.
-#[derive(Debug)]
-pub(crate) enum Message<'a> {
-    Borrowed(&'a [u8]),
-    /// May be taken.
-    Owned(&'a mut Vec<u8>),
-}
-
-impl<F: Framing> Inbox<F> {
-    fn new(framing: F, limit: usize) -> Self {
-        Self {
-            buffer: Buffer::default(),
-            framing,
-            assembly: Assembly::new(limit),
-            limit,
-            astray: 0,
-            stats: ReceiverStats::default(),
-        }
-    }
-
-    fn message(&mut self, found: Found) -> Message<'_> {
-        match found {
-            Found::Window(range) => Message::Borrowed(self.buffer.consumed(range)),
-            Found::Assembled => Message::Owned(self.assembly.done()),
-        }
-    }
-
-    /// The next message among the unread bytes. Bytes that lead to an error are consumed, so that
-    /// the next call goes on behind them.
-    fn next(&mut self) -> Result<Option<Found>> {
-        while !self.buffer.is_empty() {
-            let at = self.buffer.position();
-            let unread = self.buffer.unread();
-            let (len, decoded) = (unread.len(), self.framing.decode(unread));
-            if !decoded.fits(len) {
-                self.buffer.clear();
-                return Err(Error::new(ErrorKind::Torn, Phase::Read)
-                    .detailed("the framing speaks of bytes that are not there"));
-            }
-            match decoded {
-                Decoded::More => return self.more(),
-                Decoded::Skip { used, reason } => {
-                    self.buffer.consume(used);
-                    self.skipped(used, reason)?;
-                }
-                Decoded::Message { body, used } => {
-                    self.buffer.consume(used);
-                    self.astray = 0;
-                    if body.len() > self.limit {
-                        return Err(self.too_large());
-                    }
-                    self.stats.messages += 1;
-                    self.stats.bytes += body.len() as u64;
-                    return Ok(Some(Found::Window(at + body.start..at + body.end)));
-                }
-                Decoded::Part { key, offset, total, last, body, used } => {
-                    self.buffer.consume(used);
-                    self.astray = 0;
-                    let bytes = self.buffer.consumed(at + body.start..at + body.end);
-                    let part = Part { key, offset, total, bytes, last };
-                    let (added, dropped) = self.assembly.add(part);
-                    self.stats.torn += dropped as u64;
-                    if self.added(added)? {
-                        return Ok(Some(Found::Assembled));
-                    }
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn added(&mut self, added: Added) -> Result<bool> {
-        match added {
-            Added::Open => Ok(false),
-            Added::Complete => {
-                self.stats.messages += 1;
-                self.stats.bytes += self.assembly.done().len() as u64;
-                Ok(true)
-            }
-            Added::Torn => {
-                self.stats.torn += 1;
-                Ok(false)
-            }
-            Added::TooLarge => Err(self.too_large()),
-        }
-    }
-
-    /// The framing wants more bytes than there are.
-    fn more(&mut self) -> Result<Option<Found>> {
-        if !self.buffer.is_full() {
-            return Ok(None);
-        }
-        // No framing of ours needs more than the window; one of a user's may.
-        self.buffer.clear();
-        self.stats.torn += 1;
-        Err(Error::new(ErrorKind::TooLarge, Phase::Read)
-            .detailed("a unit of the framing is longer than 64 KiB"))
-    }
-
-    fn skipped(&mut self, used: usize, reason: Option<SkipReason>) -> Result<()> {
-        match reason {
-            None => return Ok(()),
-            Some(SkipReason::Garbage) => {}
-            Some(SkipReason::Torn) => self.stats.torn += 1,
-            Some(SkipReason::Unknown) => self.stats.unknown += 1,
-        }
-        self.stats.skipped_bytes += used as u64;
-        self.astray += used;
-        if self.astray <= Buffer::CAPACITY {
-            return Ok(());
-        }
-        self.astray = 0;
-        Err(Error::new(ErrorKind::Torn, Phase::Read)
-            .detailed("64 KiB without a frame: the writer does not speak this protocol"))
-    }
-
-    fn too_large(&mut self) -> Error {
-        self.stats.too_large += 1;
-        Error::new(ErrorKind::TooLarge, Phase::Read)
-            .detailed(format!("the limit is {} bytes", self.limit))
-    }
-
-    /// Drops what was begun; answers whether there was anything.
-    fn discard(&mut self) -> bool {
-        let begun = !self.buffer.is_empty() || !self.assembly.is_idle();
-        self.buffer.clear();
-        self.assembly = Assembly::new(self.limit);
-        self.framing.begin(0);
-        self.stats.torn += u64::from(begun);
-        begun
     }
 }

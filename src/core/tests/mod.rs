@@ -16,7 +16,8 @@ mod splitting;
 
 use std::time::Duration;
 
-use super::recv::{EndOfWriters, Incoming, Message};
+use super::messages::Message;
+use super::recv::{EndOfWriters, Incoming};
 use super::script::{Clock, Place, ReadOpener, WriteEnd, WriteOpener};
 use super::send::Outgoing;
 use super::step::{Step, Wait};
