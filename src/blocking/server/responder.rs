@@ -171,8 +171,10 @@ impl<C> Shared<C> {
 
 impl<Rep, C: Codec<Rep>> Drop for Responder<Rep, C> {
     fn drop(&mut self) {
-        let words = "the request was dropped without an answer";
-        self.queue_refusal(FailureCode::Dropped, words.to_owned());
+        if self.shared.is_some() {
+            let words = "the request was dropped without an answer";
+            self.queue_refusal(FailureCode::Dropped, words.to_owned());
+        }
     }
 }
 
