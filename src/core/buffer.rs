@@ -38,25 +38,30 @@ impl Buffer {
         Ok(Some(read))
     }
 
+    #[inline]
     pub(crate) fn unread(&mut self) -> &mut [u8] {
         &mut self.bytes[self.start..self.end]
     }
 
     /// Bytes that were consumed already but are still in place, by position in the window.
+    #[inline]
     pub(crate) fn consumed(&self, range: std::ops::Range<usize>) -> &[u8] {
         &self.bytes[range]
     }
 
     /// Where the unread bytes start in the window.
+    #[inline]
     pub(crate) fn position(&self) -> usize {
         self.start
     }
 
+    #[inline]
     pub(crate) fn consume(&mut self, count: usize) {
         debug_assert!(count <= self.end - self.start);
         self.start = (self.start + count).min(self.end);
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }

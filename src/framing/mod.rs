@@ -144,6 +144,7 @@ pub enum Decoded {
 
 impl Decoded {
     /// Whether it speaks of some of these many unread bytes: a framing of a user's may be wrong.
+    #[inline]
     pub(crate) fn fits(&self, unread: usize) -> bool {
         let (body, used) = match self {
             Self::More => return true,

@@ -36,6 +36,7 @@ impl Native {
     }
 
     /// Adds a small message to the open data frame, or to a new one.
+    #[inline]
     fn encode_small(&mut self, message: &[u8], unit: &mut Vec<u8>, room: Room) -> Encoded {
         let item = LENGTH_LEN + message.len();
         let (begun, around) = match self.open {
@@ -83,6 +84,7 @@ impl Native {
     }
 
     /// The next message of the data frame in progress, of whose payload `left` bytes are unread.
+    #[inline]
     fn decode_batch(&mut self, unread: &[u8], left: usize) -> Decoded {
         if left == 0 {
             self.batch = None;
@@ -114,6 +116,7 @@ impl Framing for Native {
         *self = Self { epoch, ..Self::default() };
     }
 
+    #[inline]
     fn encode(
         &mut self,
         message: &[u8],
@@ -147,6 +150,7 @@ impl Framing for Native {
         }
     }
 
+    #[inline]
     fn decode(&mut self, unread: &mut [u8]) -> Decoded {
         if let Some(left) = self.batch {
             return self.decode_batch(unread, left);

@@ -72,8 +72,8 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
         self
     }
 
-    /// The most calls in flight; one more is refused at once with [`ErrorKind::Overloaded`].
-    /// Default: 1024.
+    /// The most calls in flight; one more is refused at once with
+    /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded). Default: 1024.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
         self
@@ -108,9 +108,11 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
     /// call, under that call's deadline: a server need not be there yet.
     ///
     /// # Errors
-    /// By the open timeout: [`ErrorKind::NotFound`], or [`ErrorKind::Busy`] where another client
-    /// holds the pair. At once: [`ErrorKind::NotAFifo`], [`ErrorKind::Untrusted`],
-    /// [`ErrorKind::Permission`].
+    /// By the open timeout: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), or
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) where another client holds the pair. At once:
+    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
+    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission).
     pub fn open(self, pair: &Pair) -> Result<Client<Req, Rep, C>>
     where
         C: Codec<Req> + Codec<Rep>,

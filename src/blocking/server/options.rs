@@ -106,9 +106,11 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
     /// something to answer: then a client reads it.
     ///
     /// # Errors
-    /// By the open timeout: [`ErrorKind::NotFound`], or [`ErrorKind::Busy`] where another server
-    /// holds the pair. At once: [`ErrorKind::NotAFifo`], [`ErrorKind::Untrusted`],
-    /// [`ErrorKind::Permission`].
+    /// By the open timeout: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), or
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) where another server holds the pair. At once:
+    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
+    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission).
     pub fn open(self, pair: &Pair) -> Result<Server<Req, Rep, C>>
     where
         C: Codec<Req> + Codec<Rep>,

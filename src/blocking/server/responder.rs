@@ -58,7 +58,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
     ///
     /// It is given up when the caller has stopped waiting, or after
-    /// [`ServerOptions::reply_timeout`].
+    /// [`ServerOptions::reply_timeout`](crate::ServerOptions::reply_timeout).
     ///
     /// # Errors
     /// [`ErrorKind::NoReader`], [`ErrorKind::PeerClosed`]: the client is gone.
