@@ -24,6 +24,9 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// collection or a page fault is back long before.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
 
+/// Encoding as many bytes takes a few microseconds at most.
+const SHORT: usize = 4096;
+
 /// Options of all endpoints.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
@@ -129,6 +132,12 @@ impl Term {
 
     pub(crate) fn until(deadline: Deadline) -> Self {
         Self { began: Instant::now(), deadline }
+    }
+
+    /// The time once a message of this many bytes is encoded. A short one takes less than the clock
+    /// can say; for a long one it is read again.
+    pub(crate) fn after_encoding(self, bytes: usize) -> Instant {
+        if bytes <= SHORT { self.began } else { Instant::now() }
     }
 
     /// Adds path and times to an error of this call.

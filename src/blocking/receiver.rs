@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::drive::{Endpoint, Waiter, drive};
 use super::options::{Common, Limit, Observer, Term, Waiting};
-use crate::codec::{Codec, Json};
+use crate::codec::{self, Codec, Json};
 use crate::core::messages::Message;
 use crate::core::recv::{EndOfWriters, Incoming};
 use crate::deadline::Deadline;
@@ -131,7 +131,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
             Message::Owned(bytes) => self.codec.decode_owned(bytes),
         };
         value.map_err(|error| {
-            let error = Error::new(ErrorKind::Codec, Phase::Decode).caused_by(error.into_source());
+            let error = codec::unreadable(error);
             self.sign(error, limit)
         })
     }

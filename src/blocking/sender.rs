@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::drive::{Endpoint, Waiter, drive};
 use super::options::{Common, Limit, Observer, TIMEOUT, Term, Waiting};
-use crate::codec::{Codec, Json};
+use crate::codec::{self, Codec, Json};
 use crate::core::recv::STANDING_CHECK;
 use crate::core::send::Outgoing;
 use crate::core::wire;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::error::{Phase, Result};
 use crate::framing::{Framing, Native, Room};
 use crate::node::{Trust, WriteOpener};
 use crate::stats::SenderStats;
@@ -174,20 +174,12 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
 
     fn encode(&mut self, value: &T) -> Result<()> {
         self.message.clear();
-        self.codec.encode(value, &mut self.message).map_err(|error| {
-            Error::new(ErrorKind::Codec, Phase::Encode)
-                .with_fate(Fate::NotSent)
-                .caused_by(error.into_source())
-        })?;
-        if self.message.len() > self.max_message {
-            let (len, limit) = (self.message.len(), self.max_message);
+        let encoded = codec::encode(&self.codec, value, &mut self.message, self.max_message);
+        if encoded.is_err() {
             // A giant is not kept around for the messages to come.
             self.message = Vec::new();
-            return Err(Error::new(ErrorKind::TooLarge, Phase::Encode)
-                .with_fate(Fate::NotSent)
-                .detailed(format!("{len} bytes, the limit is {limit}")));
         }
-        Ok(())
+        encoded
     }
 }
 

@@ -34,6 +34,8 @@ mod text;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+
 pub use bytes::Bytes;
 pub use text::Text;
 
@@ -82,9 +84,34 @@ impl CodecError {
         Self(message.into())
     }
 
-    pub(crate) fn into_source(self) -> Box<dyn StdError + Send + Sync> {
+    fn into_source(self) -> Box<dyn StdError + Send + Sync> {
         self.0
     }
+}
+
+/// Appends the bytes of `value` to `out`, at most `limit` of them.
+pub(crate) fn encode<T>(
+    codec: &impl Codec<T>,
+    value: &T,
+    out: &mut Vec<u8>,
+    limit: usize,
+) -> Result<()> {
+    let before = out.len();
+    codec.encode(value, out).map_err(|error| {
+        let refused = Error::new(ErrorKind::Codec, Phase::Encode);
+        refused.with_fate(Fate::NotSent).caused_by(error.into_source())
+    })?;
+    let len = out.len() - before;
+    if len > limit {
+        let refused = Error::new(ErrorKind::TooLarge, Phase::Encode).with_fate(Fate::NotSent);
+        return Err(refused.detailed(format!("{len} bytes, the limit is {limit}")));
+    }
+    Ok(())
+}
+
+/// A message that arrived whole and that the codec cannot read.
+pub(crate) fn unreadable(error: CodecError) -> Error {
+    Error::new(ErrorKind::Codec, Phase::Decode).caused_by(error.into_source())
 }
 
 impl fmt::Display for CodecError {

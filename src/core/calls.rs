@@ -1,6 +1,7 @@
 //! Calls in flight: begun, answered, taken or given up.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::event::{Event, Verb};
 use super::outbox::Ticket;
@@ -9,9 +10,7 @@ use crate::error::Fate;
 /// The calls of one client that have not returned to their callers.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    /// Ids are counted up and mostly few are open: a search touches a node or two, and no call is
-    /// hashed.
-    open: BTreeMap<CallId, Call>,
+    open: HashMap<CallId, Call, BuildHasherDefault<Spread>>,
     limit: usize,
     /// Calls whose callers have something to look at.
     wakeups: Vec<CallId>,
@@ -37,9 +36,28 @@ pub(crate) enum Answer {
     PeerGone(Fate),
 }
 
+/// Hashes an id that was counted up by this side: no peer chooses it, so one multiplication by
+/// Knuth's constant (2^64 divided by the golden ratio) spreads it enough.
+#[derive(Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(self.0 ^ u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+}
+
 impl Calls {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { open: BTreeMap::new(), limit, wakeups: Vec::new() }
+        Self { open: HashMap::default(), limit, wakeups: Vec::new() }
     }
 
     pub(crate) fn is_full(&self) -> bool {

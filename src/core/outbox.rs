@@ -100,6 +100,11 @@ const WRITES_A_STEP: usize = 128;
 const SPARES: usize = 8;
 const SPARE_BYTES: usize = 1024;
 
+/// Whether a body takes so little memory that it is worth keeping.
+pub(crate) fn is_short(body: &Vec<u8>) -> bool {
+    body.capacity() <= SPARE_BYTES
+}
+
 impl Outbox {
     /// An empty body to fill, with the memory of one that was written.
     pub(crate) fn spare(&mut self) -> Vec<u8> {
@@ -108,7 +113,7 @@ impl Outbox {
 
     /// Takes back the memory of a body.
     pub(crate) fn recycle(&mut self, mut body: Vec<u8>) {
-        if self.spare.len() < SPARES && (1..=SPARE_BYTES).contains(&body.capacity()) {
+        if self.spare.len() < SPARES && body.capacity() > 0 && is_short(&body) {
             body.clear();
             self.spare.push(body);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::event::{Event, Verb};
 use super::link::{Directions, Link};
-use super::outbox::{TakenBack, Ticket};
+use super::outbox::{self, TakenBack, Ticket};
 use super::recv::EndOfWriters;
 use super::step::Wait;
 use super::wire::{Failure, FailureCode, Remaining};
@@ -37,8 +37,8 @@ pub(crate) struct Asked {
     pub(crate) caller: Caller,
     /// The remaining time and the message: see [`Asked::message`].
     body: Vec<u8>,
-    /// How long the caller will still wait; `None` for without end.
-    pub(crate) left: Option<Duration>,
+    /// When the caller stops waiting.
+    pub(crate) deadline: Deadline,
 }
 
 /// Whom a reply is for.
@@ -53,8 +53,18 @@ impl Asked {
         &self.body[Remaining::LEN..]
     }
 
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn into_body(self) -> Vec<u8> {
         self.body
+    }
+
+    /// The memory of a short request, for its reply to be written in; a long one is given back.
+    pub(crate) fn into_memory(mut self) -> Result<Vec<u8>, Vec<u8>> {
+        if !outbox::is_short(&self.body) {
+            return Err(self.body);
+        }
+        self.body.clear();
+        Ok(self.body)
     }
 }
 
@@ -99,9 +109,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// The next request that somebody still waits for. `Err` once the last client has left, where
     /// that is the end. Where there is none, see [`made_room`](Self::made_room).
-    pub(crate) fn next_request(&mut self, now_ns: u64) -> Result<Option<Asked>> {
+    pub(crate) fn next_request(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
         let was_full = self.link.is_full();
-        let next = self.next_awaited(now_ns);
+        let next = self.next_awaited(now, now_ns);
         self.made_room = was_full && !self.link.is_full();
         next
     }
@@ -112,7 +122,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.made_room
     }
 
-    fn next_awaited(&mut self, now_ns: u64) -> Result<Option<Asked>> {
+    fn next_awaited(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
         while let Some(event) = self.link.next_event() {
             if event.verb != Verb::Request {
                 self.link.stats.unknown += u64::from(event.verb != Verb::Goodbye);
@@ -131,7 +141,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 self.link.recycle(event.body);
                 continue;
             }
-            return Ok(Some(Asked { caller, body: event.body, left }));
+            let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
+            return Ok(Some(Asked { caller, body: event.body, deadline }));
         }
         if self.hung_up && self.on_end == EndOfWriters::End {
             return Err(Error::new(ErrorKind::PeerClosed, Phase::Read));

@@ -11,14 +11,14 @@ pub use options::ClientOptions;
 
 use super::options::{Limit, Term};
 use super::turn::{HeldEnds, Session, Turn};
-use crate::codec::{Codec, Json};
-use crate::core::calls::CallId;
+use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
+use crate::core::errand::{Calling, Pinging};
 use crate::core::event::Event;
 use crate::core::link::Directions;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::error::{Error, Fate, Phase, Result};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::stats::LinkStats;
 use crate::sys;
@@ -103,8 +103,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// As [`call`](Self::call).
     pub fn ping(&self, timeout: Duration) -> Result<Duration> {
         let term = Term::timeout(timeout);
-        let id = self.turn.with(|caller| caller.ping());
-        let pong = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
+        let pong = self.turn.run(Pinging::new(term.deadline), term.began, term, Phase::Reply)?;
         self.turn.with(|caller| caller.link_mut().recycle(pong.body));
         Ok(term.began.elapsed())
     }
@@ -121,77 +120,28 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
 
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
         let mut body = self.turn.with(|caller| caller.request_body());
-        self.encode(request, &mut body).map_err(|error| self.sign(error, term))?;
-        // What is left, and the instant it is left at, belong together: encoding may have taken a
-        // while since.
-        let left = term.deadline.remaining(term.began);
-        let stamp = sys::monotonic_ns(term.began);
-        let id = self.turn.with(|caller| caller.call(body, left, stamp));
-        let reply = self.wait(id.map_err(|error| self.sign(error, term))?, term)?;
+        codec::encode(&self.codec, request, &mut body, self.max_message)
+            .map_err(|error| self.sign(error, term))?;
+        let now = term.after_encoding(body.len());
+        let calling = Calling::new(body, now, sys::monotonic_ns(now), term.deadline);
+        let reply = self.turn.run(calling, now, term, Phase::Reply)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
-    }
-
-    fn wait(&self, id: CallId, term: Term) -> Result<Event> {
-        // Whatever ends the wait, a panic in a codec or an observer included, the call is over.
-        let mut over = Over { turn: &self.turn, id, answered: false };
-        let outcome = self
-            .turn
-            .wait(id, term, Phase::Reply, |caller, now| caller.outcome(id, now, term.deadline));
-        over.answered = outcome.is_ok();
-        outcome
-    }
-
-    fn encode(&self, request: &Req, body: &mut Vec<u8>) -> Result<()> {
-        let before = body.len();
-        self.codec.encode(request, body).map_err(|error| {
-            Error::new(ErrorKind::Codec, Phase::Encode)
-                .with_fate(Fate::NotSent)
-                .caused_by(error.into_source())
-        })?;
-        let len = body.len() - before;
-        if len > self.max_message {
-            return Err(Error::new(ErrorKind::TooLarge, Phase::Encode)
-                .with_fate(Fate::NotSent)
-                .detailed(format!("{len} bytes, the limit is {}", self.max_message)));
-        }
-        Ok(())
     }
 
     fn decode(&self, mut reply: Event) -> Result<Rep> {
         let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
         self.turn.with(|caller| caller.link_mut().recycle(reply.body));
-        value.map_err(|error| {
-            Error::new(ErrorKind::Codec, Phase::Decode)
-                .with_fate(Fate::Delivered)
-                .caused_by(error.into_source())
-        })
+        value.map_err(|error| codec::unreadable(error).with_fate(Fate::Delivered))
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        self.turn.with(|caller| term.sign(error, caller.path()))
+        self.turn.with(|caller| term.sign(error, caller.path(Phase::Encode)))
     }
 }
 
 impl<Req, Rep, C> fmt::Debug for Client<Req, Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
-    }
-}
-
-/// Takes a call out of the client's tables when the caller is done with it.
-struct Over<'a> {
-    turn: &'a Turn<Caller<ReadOpener, WriteOpener>>,
-    id: CallId,
-    /// Whether it has left the tables with its answer.
-    answered: bool,
-}
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        if self.answered {
-            return;
-        }
-        self.turn.with(|caller| caller.give_up(self.id));
     }
 }
 
@@ -232,7 +182,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
 }
 
 impl Session for Caller<ReadOpener, WriteOpener> {
-    fn path(&self) -> &Path {
+    fn path(&self, _: Phase) -> &Path {
         self.link().outgoing().path()
     }
 

@@ -17,8 +17,9 @@ pub use responder::{Request, Responder};
 use super::options::Term;
 use super::turn::{HeldEnds, Session};
 use crate::codec::{Codec, Json};
+use crate::core::errand::Receiving;
 use crate::core::link::Directions;
-use crate::core::server::{Answerer, Asked, NEXT_REQUEST};
+use crate::core::server::{Answerer, Asked};
 use crate::core::step::{Step, Wait};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
@@ -116,24 +117,19 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     }
 
     fn next(&mut self, term: Term) -> Result<Option<Request<Req, Rep, C>>> {
+        let mut now = term.began;
         loop {
-            let asked = self.shared.turn.wait(NEXT_REQUEST, term, Phase::Read, |answerer, now| {
-                match answerer.next_request(sys::monotonic_ns(now)) {
-                    Ok(Some(asked)) => Some(Ok(Some(asked))),
-                    Ok(None) if term.deadline.passed(now) => Some(Err(answerer.silence())),
-                    Ok(None) => answerer.made_room().then_some(Ok(None)),
-                    Err(error) => Some(Err(error)),
-                }
-            });
-            let asked = match asked {
+            let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
+            let asked = match self.shared.turn.run(receiving, now, term, Phase::Read) {
                 Err(error) if error.kind() == ErrorKind::PeerClosed => return Ok(None),
-                Ok(None) if !term.deadline.passed(Instant::now()) => continue,
-                Ok(None) => return Err(self.silence(term)),
-                Ok(Some(asked)) => asked,
-                Err(error) => return Err(error),
+                asked => asked?,
             };
-            if let Some(request) = self.receive(asked) {
+            if let Some(request) = asked.and_then(|asked| self.receive(asked)) {
                 return Ok(Some(request));
+            }
+            now = Instant::now();
+            if term.deadline.passed(now) {
+                return Err(self.silence(term));
             }
         }
     }
@@ -144,16 +140,18 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        self.shared.turn.with(|answerer| term.sign(error, answerer.path()))
+        self.shared.turn.with(|answerer| term.sign(error, answerer.path(Phase::Read)))
     }
 
     /// Reads a request; one that cannot be read is answered here and now.
     fn receive(&self, asked: Asked) -> Option<Request<Req, Rep, C>> {
-        let deadline =
-            asked.left.map_or(Deadline::NEVER, |left| Deadline::after(Instant::now(), left));
-        let responder = Responder::new(Arc::clone(&self.shared), asked.caller, deadline);
         let value: Result<Req, _> = self.shared.codec.decode(asked.message());
-        self.shared.turn.with(|answerer| answerer.link_mut().recycle(asked.into_body()));
+        let (caller, deadline) = (asked.caller, asked.deadline);
+        let memory = asked.into_memory().unwrap_or_else(|long| {
+            self.shared.turn.with(|answerer| answerer.link_mut().recycle(long));
+            Vec::new()
+        });
+        let responder = Responder::new(Arc::clone(&self.shared), caller, deadline, memory);
         match value {
             Ok(value) => Some(Request { value, responder }),
             Err(error) => {
@@ -209,8 +207,11 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Iterator for Requests<'_, Req, Rep, C
 }
 
 impl Session for Answerer<ReadOpener, WriteOpener> {
-    fn path(&self) -> &Path {
-        self.link().incoming().path()
+    fn path(&self, phase: Phase) -> &Path {
+        match phase {
+            Phase::Encode | Phase::Write => self.link().outgoing().path(),
+            _ => self.link().incoming().path(),
+        }
     }
 
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking::options::Term;
-use crate::blocking::turn::Turn;
-use crate::codec::{Codec, Json};
-use crate::core::outbox::Ticket;
+use crate::blocking::turn::{Session, Turn};
+use crate::codec::{self, Codec, Json};
+use crate::core::errand::{Answer, Replying};
 use crate::core::server::{Answerer, Caller};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::error::{ErrorKind, Phase, Result};
 use crate::node::{ReadOpener, WriteOpener};
 
 /// A request, and the means to answer it.
@@ -37,17 +37,19 @@ pub struct Responder<Rep, C: Codec<Rep> = Json> {
     shared: Option<Arc<Shared<C>>>,
     caller: Caller,
     deadline: Deadline,
+    /// That of a short request, for a short reply.
+    memory: Vec<u8>,
     replies: PhantomData<fn(&Rep)>,
 }
 
-enum Answer<'a, Rep> {
-    Reply(&'a Rep),
-    Failed(FailureCode, String),
-}
-
 impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
-    pub(super) fn new(shared: Arc<Shared<C>>, caller: Caller, deadline: Deadline) -> Self {
-        Self { shared: Some(shared), caller, deadline, replies: PhantomData }
+    pub(super) fn new(
+        shared: Arc<Shared<C>>,
+        caller: Caller,
+        deadline: Deadline,
+        memory: Vec<u8>,
+    ) -> Self {
+        Self { shared: Some(shared), caller, deadline, memory, replies: PhantomData }
     }
 
     /// When the caller stops waiting.
@@ -64,8 +66,25 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// [`ErrorKind::NoReader`], [`ErrorKind::PeerClosed`]: the client is gone.
     /// [`ErrorKind::WriteStalled`]: it does not read. [`ErrorKind::Codec`],
     /// [`ErrorKind::TooLarge`]: the reply cannot be sent; the caller is told so.
-    pub fn send(self, reply: &Rep) -> Result<()> {
-        self.answer(Answer::Reply(reply))
+    pub fn send(mut self, reply: &Rep) -> Result<()> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let term = self.term(shared);
+        let mut body = std::mem::take(&mut self.memory);
+        match codec::encode(&shared.codec, reply, &mut body, shared.max_message) {
+            Ok(()) => self.answer(Answer::Reply(body), term),
+            Err(refused) => {
+                let signed = shared.turn.with(|answerer| term.sign(refused, answerer.path(Phase::Encode)));
+                let words = signed.detail().unwrap_or("the reply has no form in the codec");
+                let code = match signed.kind() {
+                    ErrorKind::TooLarge => FailureCode::TooLarge,
+                    _ => FailureCode::Codec,
+                };
+                // What is wrong with the reply is the news here, whether the caller hears of it or not.
+                let told = self.answer(Answer::Failure(code, words.to_owned()), term);
+                drop(told);
+                Err(signed)
+            }
+        }
     }
 
     /// Tells the caller that its request failed, in these words: they reach it in
@@ -74,7 +93,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn fail(self, why: impl fmt::Display) -> Result<()> {
-        self.answer(Answer::Failed(FailureCode::Handler, why.to_string()))
+        self.failed(FailureCode::Handler, why.to_string())
     }
 
     pub(super) fn panicked(self, panic: &(dyn Any + Send)) -> Result<()> {
@@ -83,7 +102,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
             (None, Some(words)) => words.clone(),
             (None, None) => String::new(),
         };
-        self.answer(Answer::Failed(FailureCode::Panic, format!("the handler panicked: {words}")))
+        self.failed(FailureCode::Panic, format!("the handler panicked: {words}"))
     }
 
     /// Answers in place of the handler: queues the news and writes it if there is room. It waits
@@ -98,74 +117,22 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         }
     }
 
-    fn answer(mut self, answer: Answer<'_, Rep>) -> Result<()> {
+    fn failed(self, code: FailureCode, words: String) -> Result<()> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let term = self.term(shared);
+        self.answer(Answer::Failure(code, words), term)
+    }
+
+    fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
         let Some(shared) = self.shared.take() else { return Ok(()) };
+        let now = term.after_encoding(answer.len());
+        shared.turn.run(Replying::new(self.caller, answer, term.deadline), now, term, Phase::Write)
+    }
+
+    /// The reply is given up when nobody waits for it any more, or when its own time is over.
+    fn term(&self, shared: &Shared<C>) -> Term {
         let reply_by = Term::timeout(shared.timeout);
-        let term = Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by };
-        let (ticket, refused) = shared.queue(self.caller, answer);
-        let sent = shared.turn.wait(ticket, term, Phase::Write, |answerer, now| {
-            let outcome = answerer.outcome(ticket, now, term.deadline)?;
-            // What fails here is the reply, and not the FIFO that the server is known by.
-            Some(outcome.map_err(|error| error.at(answerer.link().outgoing().path())))
-        });
-        shared.turn.with(|answerer| {
-            answerer.give_up(ticket);
-            answerer.link_mut().stats.unanswered += u64::from(sent.is_err());
-        });
-        match refused {
-            Some(error) => Err(shared
-                .turn
-                .with(|answerer| term.sign(error, answerer.link().outgoing().path()))),
-            None => sent,
-        }
-    }
-}
-
-impl<C> Shared<C> {
-    /// Queues an answer. A reply that cannot be sent becomes a failure, and the reason is answered
-    /// too.
-    fn queue<Rep>(&self, caller: Caller, answer: Answer<'_, Rep>) -> (Ticket, Option<Error>)
-    where
-        C: Codec<Rep>,
-    {
-        let refused = match answer {
-            Answer::Failed(code, words) => {
-                return (self.turn.with(|answerer| answerer.fail(caller, code, words)), None);
-            }
-            Answer::Reply(reply) => {
-                let mut body = self.turn.with(|answerer| answerer.spare());
-                match self.encode(reply, &mut body) {
-                    Ok(()) => {
-                        return (self.turn.with(|answerer| answerer.reply(caller, body)), None);
-                    }
-                    Err(error) => error,
-                }
-            }
-        };
-        let code = match refused.kind() {
-            ErrorKind::TooLarge => FailureCode::TooLarge,
-            _ => FailureCode::Codec,
-        };
-        let words = refused.detail().unwrap_or("the reply has no form in the codec").to_owned();
-        (self.turn.with(|answerer| answerer.fail(caller, code, words)), Some(refused))
-    }
-
-    fn encode<Rep>(&self, reply: &Rep, body: &mut Vec<u8>) -> Result<()>
-    where
-        C: Codec<Rep>,
-    {
-        self.codec.encode(reply, body).map_err(|error| {
-            Error::new(ErrorKind::Codec, Phase::Encode)
-                .with_fate(Fate::NotSent)
-                .caused_by(error.into_source())
-        })?;
-        if body.len() > self.max_message {
-            let (len, limit) = (body.len(), self.max_message);
-            return Err(Error::new(ErrorKind::TooLarge, Phase::Encode)
-                .with_fate(Fate::NotSent)
-                .detailed(format!("the reply has {len} bytes, the limit is {limit}")));
-        }
-        Ok(())
+        Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by }
     }
 }
 

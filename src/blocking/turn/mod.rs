@@ -8,6 +8,8 @@
 //! leaves wakes a parked thread to take its place. A single caller never meets any of this: it
 //! leads, alone.
 
+mod visit;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -16,17 +18,20 @@ use std::time::{Duration, Instant};
 
 use super::drive::{Notices, sleep};
 use super::options::{Common, Observer, Term};
-use super::pause::{Pause, Spell};
+use super::pause::Pause;
+use crate::core::errand::{Errand, Key};
 use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Error, Phase, Result};
+use crate::error::{Phase, Result};
 use crate::node::{ReadEnd, ReadOpener, WriteEnd, WriteOpener};
 use crate::sys::{Ends, Watch};
+use visit::Visit;
 
 /// What threads take turns at.
 pub(crate) trait Session {
-    fn path(&self) -> &Path;
+    /// The FIFO that this phase of an errand is about.
+    fn path(&self, phase: Phase) -> &Path;
 
     /// Opens what must be open before anything can come.
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>>;
@@ -41,7 +46,7 @@ pub(crate) trait Session {
     fn heard_at(&self) -> Option<Instant>;
 
     /// Keys of those that have something to look at.
-    fn wakeups(&mut self) -> &mut Vec<u64>;
+    fn wakeups(&mut self) -> &mut Vec<Key>;
 
     /// The descriptors that are open now, kept open for as long as somebody sleeps on them.
     fn ends(&self) -> HeldEnds;
@@ -70,12 +75,22 @@ struct State<S> {
     wanted: Wait,
     /// What each leader sleeps for.
     leaders: Vec<Wait>,
-    parked: BTreeMap<u64, Arc<Condvar>>,
+    parked: BTreeMap<Key, Arc<Condvar>>,
     spare: Vec<Arc<Condvar>>,
 }
 
 /// How many parking places are kept for reuse.
 const SPARES: usize = 16;
+
+/// No waiter has this key.
+const NOBODY: Key = Key::MAX;
+
+/// How long a leader sleeps at most that only writes, because another reads: should that one leave
+/// and nobody be parked, reading is taken over after this.
+const REVIEW: Duration = Duration::from_millis(5);
+
+/// How long a thread parks at most before it looks for itself.
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 impl<S: Session> Turn<S> {
     pub(crate) fn new(session: S, common: &Common) -> Self {
@@ -99,10 +114,10 @@ impl<S: Session> Turn<S> {
             let wait = match state.session.step_open(now, term.deadline) {
                 Ok(Step::Done(())) => return Ok(()),
                 Ok(Step::Wait(wait)) => wait,
-                Err(error) => return Err(term.sign(error, state.session.path())),
+                Err(error) => return Err(term.sign(error, state.session.path(Phase::Open))),
             };
             let (notice, wait) = notices.due(now, wait);
-            let (path, ends) = (state.session.path().to_path_buf(), state.session.ends());
+            let (path, ends) = (state.session.path(Phase::Open).to_path_buf(), state.session.ends());
             drop(state);
             if let Some(notice) = notice {
                 notices.tell(notice, &path, Phase::Open);
@@ -127,106 +142,39 @@ impl<S: Session> Turn<S> {
         state.wake_ready(NOBODY);
     }
 
-    /// Steps the session until `ready` has an answer, which it must by the deadline. `key` names
-    /// the waiter among [`Session::wakeups`]; no two threads wait under the same.
-    pub(crate) fn wait<R>(
+    /// Runs an errand to its end, which comes by its deadline. `now` is the time, as the caller
+    /// has just read it.
+    pub(crate) fn run<E: Errand<S>>(
         &self,
-        key: u64,
+        errand: E,
+        now: Instant,
         term: Term,
         phase: Phase,
-        mut ready: impl FnMut(&mut S, Instant) -> Option<Result<R>>,
-    ) -> Result<R> {
-        // Not the beginning of the call: encoding, or another wait of it, may lie in between.
-        let mut now = Instant::now();
-        let mut spell: Option<Spell> = None;
-        let mut notices = None;
+    ) -> Result<E::Answer> {
+        let mut visit = Visit::new(self, errand, now, term, phase);
         let mut state = self.lock();
-        // What was just queued is written first, and nothing is read: an answer cannot be there
-        // before its request is. After a silence it is the other way round, because what is there
-        // to be read may be that the peer has left.
-        let mut read = state.session.heard_at().is_none_or(|at| now >= at + SILENCE);
-        loop {
-            let stepped = match read || state.session.has_output() {
-                true => state.step(now, read),
-                false => Ok(Wait::until(now)),
-            };
-            state.wake_ready(key);
-            let outcome = match stepped {
-                Ok(wait) => ready(&mut state.session, now).ok_or(wait),
-                Err(error) => Ok(Err(error)),
-            };
-            let wait = match outcome {
-                Err(wait) => wait.no_later_than(term.deadline),
-                Ok(answer) => {
-                    if let Some(spell) = &spell {
-                        state.pause.end(spell, now);
-                    }
-                    state.hand_over();
-                    return answer.map_err(|error| term.sign(error, state.session.path()));
-                }
-            };
-            let spell = match &mut spell {
-                Some(spell) => spell,
-                None => spell.insert(state.pause.begin(now)),
-            };
-            if !read {
-                read = true;
-                if let Some(moment) = state.pause.look_again(spell, now) {
-                    drop(state);
-                    moment.pass();
-                    now = Instant::now();
-                    state = self.lock();
-                }
-                continue;
-            }
-            if state.is_led(wait, term.deadline) {
-                state = self.park(state, key, term, now);
-                now = Instant::now();
-                continue;
-            }
-            let led = state.lead(wait, now);
-            let led = Led { turn: self, wait: Some(led) };
-            let moment = match wait.readable {
-                true => state.pause.look_again(spell, now),
-                false => None,
-            };
-            if let Some(moment) = moment {
-                drop(state);
-                moment.pass();
-            } else {
-                let notices =
-                    notices.get_or_insert_with(|| Notices::new(&self.observer, term.began));
-                let (notice, wait) = notices.due(now, led.wait.unwrap_or(wait));
-                let notice = notice.map(|notice| (notice, state.session.path().to_path_buf()));
-                let ends = state.session.ends();
-                drop(state);
-                // The observer is the host's: it may be slow, look at this very session, or panic.
-                if let Some((notice, path)) = notice {
-                    notices.tell(notice, &path, phase);
-                }
-                sleep(ends.borrow(), wait, now).map_err(|error| self.sign(error, term))?;
-            }
-            state = led.resign();
-            now = Instant::now();
+        if let Err(error) = visit.begin(&mut state) {
+            return Err(term.sign(error, state.session.path(phase)));
         }
-    }
-
-    fn sign(&self, error: Error, term: Term) -> Error {
-        term.sign(error, self.lock().session.path())
+        loop {
+            match visit.look(&mut state) {
+                Ok(answer) => {
+                    visit.leave(&mut state);
+                    return answer.map_err(|error| term.sign(error, state.session.path(phase)));
+                }
+                Err(wait) => state = visit.rest(state, wait)?,
+            }
+        }
     }
 
     fn park<'a>(
         &'a self,
         mut state: MutexGuard<'a, State<S>>,
-        key: u64,
-        term: Term,
-        now: Instant,
+        key: Key,
+        most: Duration,
     ) -> MutexGuard<'a, State<S>> {
         let place = state.spare.pop().unwrap_or_default();
         state.parked.insert(key, Arc::clone(&place));
-        // Without a deadline a parked thread still looks up now and then: it costs nothing, and
-        // forgives whatever a host does to its threads.
-        let most = term.deadline.remaining(now).unwrap_or(LOOK_UP).min(LOOK_UP);
         let mut state = match place.wait_timeout(state, most) {
             Ok((state, _)) => state,
             Err(poisoned) => poisoned.into_inner().0,
@@ -244,46 +192,6 @@ impl<S: Session> Turn<S> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// A thread that sleeps for all. Whatever ends its sleep, it resigns.
-struct Led<'a, S: Session> {
-    turn: &'a Turn<S>,
-    /// Taken when it resigns.
-    wait: Option<Wait>,
-}
-
-impl<'a, S: Session> Led<'a, S> {
-    fn resign(mut self) -> MutexGuard<'a, State<S>> {
-        let mut state = self.turn.lock();
-        if let Some(wait) = self.wait.take() {
-            state.resign(wait);
-        }
-        state
-    }
-}
-
-impl<S: Session> Drop for Led<'_, S> {
-    fn drop(&mut self) {
-        if let Some(wait) = self.wait.take() {
-            let mut state = self.turn.lock();
-            state.resign(wait);
-            state.hand_over();
-        }
-    }
-}
-
-/// No waiter has this key.
-const NOBODY: u64 = u64::MAX;
-
-/// How long nobody may have looked for something to read before a call looks first.
-const SILENCE: Duration = Duration::from_millis(1);
-
-/// How long a leader sleeps at most that only writes, because another reads: should that one leave
-/// and nobody be parked, reading is taken over after this.
-const REVIEW: Duration = Duration::from_millis(5);
-
-/// How long a thread parks at most before it looks for itself.
-const LOOK_UP: Duration = Duration::from_secs(1);
 
 impl<S: Session> State<S> {
     /// Whether leaders watch for everything that `wait` names.
@@ -324,7 +232,7 @@ impl<S: Session> State<S> {
     }
 
     /// Wakes those for whom something has come, but for the one that is here anyway.
-    fn wake_ready(&mut self, here: u64) {
+    fn wake_ready(&mut self, here: Key) {
         let parked = &self.parked;
         for key in self.session.wakeups().drain(..).filter(|key| *key != here) {
             if let Some(place) = parked.get(&key) {

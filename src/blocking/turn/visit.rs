@@ -1,0 +1,178 @@
+//! One thread's errand at a shared session: look, rest, look again, leave.
+
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
+
+use super::{LOOK_UP, NOBODY, Session, State, Turn};
+use crate::blocking::drive::{Notices, sleep};
+use crate::blocking::options::Term;
+use crate::blocking::pause::Spell;
+use crate::core::errand::{Errand, Key};
+use crate::core::step::Wait;
+use crate::error::{Error, Phase, Result};
+
+/// A thread and its errand. Whatever ends the visit, a panic in a codec or an observer included,
+/// the errand leaves.
+pub(super) struct Visit<'a, S: Session, E: Errand<S>> {
+    turn: &'a Turn<S>,
+    errand: E,
+    key: Key,
+    here: bool,
+    term: Term,
+    phase: Phase,
+    now: Instant,
+    /// Whether the next look reads too.
+    read: bool,
+    spell: Option<Spell>,
+    notices: Option<Notices>,
+}
+
+/// How long nobody may have looked for something to read before a visit looks first.
+const SILENCE: Duration = Duration::from_millis(1);
+
+impl<'a, S: Session, E: Errand<S>> Visit<'a, S, E> {
+    pub(super) fn new(
+        turn: &'a Turn<S>,
+        errand: E,
+        now: Instant,
+        term: Term,
+        phase: Phase,
+    ) -> Self {
+        let (key, here, read) = (NOBODY, false, false);
+        Self { turn, errand, key, here, term, phase, now, read, spell: None, notices: None }
+    }
+
+    pub(super) fn begin(&mut self, state: &mut State<S>) -> Result<()> {
+        self.key = self.errand.begin(&mut state.session)?;
+        self.here = true;
+        // What was just queued is written first, and nothing is read: an answer cannot be there
+        // before its request is. After a silence it is the other way round, because what is there
+        // to be read may be that the peer has left.
+        let heard_at = state.session.heard_at();
+        self.read = heard_at.is_none_or(|at| self.now >= at + SILENCE);
+        Ok(())
+    }
+
+    /// Steps the session and looks for the answer; `Err` is what to wait for.
+    pub(super) fn look(&mut self, state: &mut State<S>) -> Result<Result<E::Answer>, Wait> {
+        let stepped = match self.read || state.session.has_output() {
+            true => state.step(self.now, self.read),
+            false => Ok(Wait::until(self.now)),
+        };
+        state.wake_ready(self.key);
+        let wait = match stepped {
+            Ok(wait) => wait,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.errand
+            .look(&mut state.session, self.now)
+            .ok_or_else(|| wait.no_later_than(self.term.deadline))
+    }
+
+    /// Lets time pass: a moment, or until what `wait` names. Answers the lock, taken anew.
+    pub(super) fn rest<'s>(
+        &mut self,
+        mut state: MutexGuard<'s, State<S>>,
+        wait: Wait,
+    ) -> Result<MutexGuard<'s, State<S>>>
+    where
+        'a: 's,
+    {
+        let now = self.now;
+        let spell = self.spell.get_or_insert_with(|| state.pause.begin(now));
+        if !self.read {
+            self.read = true;
+            if let Some(moment) = state.pause.look_again(spell, now) {
+                drop(state);
+                moment.pass();
+                self.now = Instant::now();
+                state = self.turn.lock();
+            }
+            return Ok(state);
+        }
+        if state.is_led(wait, self.term.deadline) {
+            // Without a deadline a parked thread still looks up now and then: it costs nothing,
+            // and forgives whatever a host does to its threads.
+            let most = self.term.deadline.remaining(now).unwrap_or(LOOK_UP).min(LOOK_UP);
+            state = self.turn.park(state, self.key, most);
+            self.now = Instant::now();
+            return Ok(state);
+        }
+        let led = state.lead(wait, now);
+        let led = Led { turn: self.turn, wait: Some(led) };
+        let moment = match wait.readable {
+            true => state.pause.look_again(spell, now),
+            false => None,
+        };
+        match moment {
+            Some(moment) => {
+                drop(state);
+                moment.pass();
+            }
+            None => self.sleep(state, led.wait.unwrap_or(wait))?,
+        }
+        let state = led.resign();
+        self.now = Instant::now();
+        Ok(state)
+    }
+
+    fn sleep(&mut self, state: MutexGuard<'_, State<S>>, wait: Wait) -> Result<()> {
+        let (turn, term, phase) = (self.turn, self.term, self.phase);
+        let notices = self.notices.get_or_insert_with(|| Notices::new(&turn.observer, term.began));
+        let (notice, wait) = notices.due(self.now, wait);
+        let notice = notice.map(|notice| (notice, state.session.path(phase).to_path_buf()));
+        let ends = state.session.ends();
+        drop(state);
+        // The observer is the host's: it may be slow, look at this very session, or panic.
+        if let Some((notice, path)) = notice {
+            notices.tell(notice, &path, phase);
+        }
+        let signed = |error: Error| term.sign(error, turn.lock().session.path(phase));
+        sleep(ends.borrow(), wait, self.now).map_err(signed)
+    }
+
+    /// The errand has its answer.
+    pub(super) fn leave(&mut self, state: &mut State<S>) {
+        self.here = false;
+        self.errand.leave(&mut state.session);
+        if let Some(spell) = &self.spell {
+            state.pause.end(spell, self.now);
+        }
+        state.hand_over();
+    }
+}
+
+impl<S: Session, E: Errand<S>> Drop for Visit<'_, S, E> {
+    fn drop(&mut self) {
+        if self.here {
+            self.errand.leave(&mut self.turn.lock().session);
+        }
+    }
+}
+
+/// A thread that sleeps for all. Whatever ends its sleep, it resigns.
+struct Led<'a, S: Session> {
+    turn: &'a Turn<S>,
+    /// Taken when it resigns.
+    wait: Option<Wait>,
+}
+
+impl<'a, S: Session> Led<'a, S> {
+    fn resign(mut self) -> MutexGuard<'a, State<S>> {
+        let mut state = self.turn.lock();
+        if let Some(wait) = self.wait.take() {
+            state.resign(wait);
+        }
+        state
+    }
+}
+
+impl<S: Session> Drop for Led<'_, S> {
+    fn drop(&mut self) {
+        if let Some(wait) = self.wait.take() {
+            let mut state = self.turn.lock();
+            state.resign(wait);
+            state.hand_over();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What one waiter wants of a session that several share.
+//!
+//! An errand is begun, looked after, and left, each under the session's lock and none of them
+//! waiting: how a waiter sleeps in between is the front end's affair. It leaves exactly once, with
+//! its answer or without, so that one that was dropped or that panicked leaves nothing behind.
+
+mod calling;
+mod receiving;
+mod replying;
+
+use std::time::Instant;
+
+use crate::error::Result;
+pub(crate) use calling::{Calling, Pinging};
+pub(crate) use receiving::Receiving;
+pub(crate) use replying::{Answer, Replying};
+
+/// Names a waiter among the wake-ups of its session; no two have the same at the same time.
+pub(crate) type Key = u64;
+
+/// One call, reply or request that somebody waits for.
+pub(crate) trait Errand<S> {
+    type Answer;
+
+    /// Begins, and answers under which key the session will wake this waiter.
+    fn begin(&mut self, session: &mut S) -> Result<Key>;
+
+    /// The answer, if it is there; by the errand's deadline it is.
+    fn look(&mut self, session: &mut S, now: Instant) -> Option<Result<Self::Answer>>;
+
+    /// Takes out of the session whatever of this errand is still in it.
+    fn leave(&mut self, session: &mut S);
+}

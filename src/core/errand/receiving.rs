@@ -1,0 +1,47 @@
+//! The wait for the next request.
+
+use std::time::Instant;
+
+use super::{Errand, Key};
+use crate::core::server::{Answerer, Asked, NEXT_REQUEST};
+use crate::deadline::Deadline;
+use crate::error::Result;
+use crate::pipe::{Opener, Sink, Source};
+
+/// Waits for a request.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    deadline: Deadline,
+    /// The number that the monotonic clock reads at an instant.
+    stamp: fn(Instant) -> u64,
+}
+
+impl Receiving {
+    pub(crate) fn new(deadline: Deadline, stamp: fn(Instant) -> u64) -> Self {
+        Self { deadline, stamp }
+    }
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Receiving {
+    /// `None` where another step is due at once.
+    type Answer = Option<Asked>;
+
+    fn begin(&mut self, _answerer: &mut Answerer<R, W>) -> Result<Key> {
+        Ok(NEXT_REQUEST)
+    }
+
+    fn look(
+        &mut self,
+        answerer: &mut Answerer<R, W>,
+        now: Instant,
+    ) -> Option<Result<Option<Asked>>> {
+        match answerer.next_request(now, (self.stamp)(now)) {
+            Ok(Some(asked)) => Some(Ok(Some(asked))),
+            Ok(None) if self.deadline.passed(now) => Some(Err(answerer.silence())),
+            Ok(None) => answerer.made_room().then_some(Ok(None)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn leave(&mut self, _answerer: &mut Answerer<R, W>) {}
+}

@@ -1,0 +1,67 @@
+//! A reply, from its queueing until the FIFO has accepted it.
+
+use std::time::Instant;
+
+use super::{Errand, Key};
+use crate::core::outbox::Ticket;
+use crate::core::server::{Answerer, Caller};
+use crate::core::wire::FailureCode;
+use crate::deadline::Deadline;
+use crate::error::Result;
+use crate::pipe::{Opener, Sink, Source};
+
+/// Waits until a reply is written.
+#[derive(Debug)]
+pub(crate) struct Replying {
+    caller: Caller,
+    answer: Answer,
+    deadline: Deadline,
+    ticket: Ticket,
+    sent: bool,
+}
+
+/// What the caller is told.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Reply(Vec<u8>),
+    Failure(FailureCode, String),
+}
+
+impl Answer {
+    /// Bytes that were encoded for it.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Reply(body) => body.len(),
+            Self::Failure(_, words) => words.len(),
+        }
+    }
+}
+
+impl Replying {
+    pub(crate) fn new(caller: Caller, answer: Answer, deadline: Deadline) -> Self {
+        Self { caller, answer, deadline, ticket: 0, sent: false }
+    }
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Replying {
+    type Answer = ();
+
+    fn begin(&mut self, answerer: &mut Answerer<R, W>) -> Result<Key> {
+        self.ticket = match std::mem::replace(&mut self.answer, Answer::Reply(Vec::new())) {
+            Answer::Reply(body) => answerer.reply(self.caller, body),
+            Answer::Failure(code, words) => answerer.fail(self.caller, code, words),
+        };
+        Ok(self.ticket)
+    }
+
+    fn look(&mut self, answerer: &mut Answerer<R, W>, now: Instant) -> Option<Result<()>> {
+        let outcome = answerer.outcome(self.ticket, now, self.deadline)?;
+        self.sent = outcome.is_ok();
+        Some(outcome)
+    }
+
+    fn leave(&mut self, answerer: &mut Answerer<R, W>) {
+        answerer.give_up(self.ticket);
+        answerer.link_mut().stats.unanswered += u64::from(!self.sent);
+    }
+}
