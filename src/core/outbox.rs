@@ -21,9 +21,7 @@ pub(crate) struct Outbox {
     unit: Vec<u8>,
     written: usize,
     /// The frames in the unit that are not wholly accepted, in order.
-    spans: VecDeque<Span>,
-    /// Entries whose last frame is in the unit.
-    framed: VecDeque<Entry>,
+    framed: VecDeque<Framed>,
     next_ticket: Ticket,
     /// Events here by what caused them, where no caller of this side did.
     answers: usize,
@@ -59,12 +57,14 @@ enum Cause {
     Refusal,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Span {
+/// A frame in the unit, and where it stands there.
+#[derive(Debug)]
+struct Framed {
     ticket: Ticket,
     start: usize,
     end: usize,
-    last: bool,
+    /// Where this is its last frame, the entry; until then it is the first of its lane.
+    entry: Option<Entry>,
 }
 
 /// How far writing got.
@@ -164,18 +164,18 @@ impl Outbox {
         // Both are in the order of tickets within a lane, and an event in the unit comes before
         // those in the lanes; nearly always there is nothing here at all.
         !self.is_empty()
-            && (self.framed.iter().any(|entry| entry.ticket == ticket)
-                || self.lane_position(ticket).is_some())
+            && (self.framed_position(ticket).is_some() || self.lane_position(ticket).is_some())
     }
 
     /// The memory taken for what is to be written, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
-        let lanes = [&self.framed, &self.control, &self.data];
+        let lanes = [&self.control, &self.data];
         let entries: usize = lanes.iter().map(|lane| lane.capacity() * size_of::<Entry>()).sum();
-        let bodies = lanes.into_iter().flatten().map(|entry| entry.event.body.capacity());
+        let frames = self.framed.capacity() * size_of::<Framed>();
+        let bodies = self.entries().map(|entry| entry.event.body.capacity());
         let spare = self.spare.iter().map(Vec::capacity);
-        self.unit.capacity() + entries + bodies.chain(spare).sum::<usize>()
+        self.unit.capacity() + entries + frames + bodies.chain(spare).sum::<usize>()
     }
 
     /// Moves the tickets that were wholly accepted since this was asked last.
@@ -189,8 +189,12 @@ impl Outbox {
 
     /// Adds all tickets that are not wholly written.
     pub(crate) fn tickets(&self, to: &mut Vec<Ticket>) {
-        let lanes = [&self.framed, &self.control, &self.data];
-        to.extend(lanes.into_iter().flatten().map(|entry| entry.ticket));
+        to.extend(self.entries().map(|entry| entry.ticket));
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let framed = self.framed.iter().filter_map(|frame| frame.entry.as_ref());
+        framed.chain(&self.control).chain(&self.data)
     }
 
     /// Writes as much as there is room for. `to` is the life of the peer as known by now.
@@ -218,11 +222,11 @@ impl Outbox {
         let entry = match (queued, framed) {
             (Some((true, at)), _) => self.control.remove(at),
             (Some((false, at)), _) => self.data.remove(at),
-            (None, Some(at)) => self.framed.remove(at),
+            (None, Some(at)) => self.framed[at].entry.take(),
             (None, None) => None,
         };
         let Some(entry) = entry else { return TakenBack::Written };
-        self.cut_spans(ticket);
+        self.cut_frames(ticket);
         self.left(entry.cause);
         self.recycle(entry.event.body);
         TakenBack::NotSent { begun: entry.begun }
@@ -235,9 +239,9 @@ impl Outbox {
     pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
         self.unit.clear();
         self.written = 0;
-        self.spans.clear();
         let mut lost = Vec::new();
-        while let Some(entry) = self.framed.pop_back() {
+        while let Some(frame) = self.framed.pop_back() {
+            let Some(entry) = frame.entry else { continue };
             let lane =
                 if entry.event.verb.is_control() { &mut self.control } else { &mut self.data };
             lane.push_front(Entry { from: 0, ..entry });
@@ -276,48 +280,50 @@ impl Outbox {
             }
             let next = Dialect::encode(&entry.event, to, entry.from, &mut self.unit);
             let (ticket, end) = (entry.ticket, self.unit.len());
-            self.spans.push_back(Span { ticket, start, end, last: next.is_none() });
-            match next {
-                Some(from) => entry.from = from,
-                None => self.framed.extend(lane.pop_front()),
-            }
+            let entry = match next {
+                Some(from) => {
+                    entry.from = from;
+                    None
+                }
+                None => lane.pop_front(),
+            };
+            self.framed.push_back(Framed { ticket, start, end, entry });
         }
         !self.unit.is_empty()
     }
 
     fn accepted(&mut self, count: usize) {
         self.written += count;
-        while let Some(span) = self.spans.front().copied() {
-            if span.start < self.written {
-                self.mark_begun(span.ticket);
+        while let Some(frame) = self.framed.front_mut().filter(|frame| frame.start < self.written) {
+            let ticket = frame.ticket;
+            let whole = frame.end <= self.written;
+            match &mut frame.entry {
+                Some(entry) => entry.begun = true,
+                None => self.mark_begun(ticket),
             }
-            if span.end > self.written {
-                break;
+            if !whole {
+                return;
             }
-            self.spans.pop_front();
-            if span.last {
-                self.finished(span.ticket);
+            let entry = self.framed.pop_front().and_then(|frame| frame.entry);
+            if let Some(entry) = entry {
+                self.finished(entry);
             }
         }
         if self.written == self.unit.len() {
             self.unit.clear();
             self.written = 0;
-            self.spans.clear();
         }
     }
 
-    fn finished(&mut self, ticket: Ticket) {
-        let entry = self.framed_position(ticket).and_then(|at| self.framed.remove(at));
-        if let Some(entry) = entry {
-            self.finished.push(ticket);
-            self.left(entry.cause);
-            self.recycle(entry.event.body);
-        }
+    fn finished(&mut self, entry: Entry) {
+        self.finished.push(entry.ticket);
+        self.left(entry.cause);
+        self.recycle(entry.event.body);
     }
 
+    /// A frame of an entry that has more to come was accepted.
     fn mark_begun(&mut self, ticket: Ticket) {
-        // The entry is the first that is framed, or the first of its lane.
-        let lanes = [&mut self.framed, &mut self.control, &mut self.data];
+        let lanes = [&mut self.control, &mut self.data];
         for entry in lanes.into_iter().filter_map(|lane| lane.front_mut()) {
             entry.begun |= entry.ticket == ticket;
         }
@@ -325,21 +331,21 @@ impl Outbox {
 
     /// Takes the frames of an event out of the unit: whole where nothing of them was written,
     /// voided where they were cut.
-    fn cut_spans(&mut self, ticket: Ticket) {
+    fn cut_frames(&mut self, ticket: Ticket) {
         let mut removed = 0;
         let (unit, written) = (&mut self.unit, self.written);
-        self.spans.retain_mut(|span| {
-            span.start -= removed;
-            span.end -= removed;
-            if span.ticket != ticket {
+        self.framed.retain_mut(|frame| {
+            frame.start -= removed;
+            frame.end -= removed;
+            if frame.ticket != ticket {
                 return true;
             }
-            if span.start < written {
-                wire::void(&mut unit[span.start..span.end]);
+            if frame.start < written {
+                wire::void(&mut unit[frame.start..frame.end]);
                 return true;
             }
-            unit.drain(span.start..span.end);
-            removed += span.end - span.start;
+            unit.drain(frame.start..frame.end);
+            removed += frame.end - frame.start;
             false
         });
         if self.written == self.unit.len() {
@@ -355,6 +361,7 @@ impl Outbox {
     }
 
     fn framed_position(&self, ticket: Ticket) -> Option<usize> {
-        self.framed.iter().position(|entry| entry.ticket == ticket)
+        let is_here = |entry: &Entry| entry.ticket == ticket;
+        self.framed.iter().position(|frame| frame.entry.as_ref().is_some_and(is_here))
     }
 }

@@ -7,7 +7,8 @@
 //! end, whatever happened, a call that is made in peace succeeds.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use super::{Choices, noise};
 use crate::core::buffer::Buffer;
@@ -118,8 +119,9 @@ impl World {
     }
 
     fn step_server(&mut self) {
+        let now = self.session.clock.now;
         for asked in self.session.step_server() {
-            hand_out(&mut self.handed_out, &self.not_sent, &asked);
+            hand_out(&mut self.handed_out, &self.not_sent, &asked, now..now + LONGEST);
             self.asked.push(asked);
         }
     }
@@ -207,8 +209,10 @@ impl World {
     /// Lets time pass; what comes is answered.
     fn pass(&mut self, time: Duration) {
         let (handed_out, not_sent) = (&mut self.handed_out, &self.not_sent);
+        let now = self.session.clock.now;
+        let deadlines = now..now + time + LONGEST;
         self.session.run(time, |server, asked| {
-            hand_out(handed_out, not_sent, &asked);
+            hand_out(handed_out, not_sent, &asked, deadlines.clone());
             answer(server, &asked, 10);
         });
     }
@@ -293,13 +297,19 @@ impl World {
 
 /// A request that is handed out is one that was made, whole, for the first time, and its caller
 /// was not told that it would never be.
-fn hand_out(handed_out: &mut HashSet<u32>, not_sent: &HashSet<u32>, asked: &Asked) {
+fn hand_out(
+    handed_out: &mut HashSet<u32>,
+    not_sent: &HashSet<u32>,
+    asked: &Asked,
+    deadlines: Range<Instant>,
+) {
     let message = asked.message();
     let serial = serial_of(message);
     assert_eq!(message, message_of(serial, message.len() - 4));
     assert!(handed_out.insert(serial), "handed out twice");
     assert!(!not_sent.contains(&serial), "handed out, and reported as not sent");
-    assert!(asked.left.is_some_and(|left| left > Duration::ZERO && left <= LONGEST));
+    let deadline = asked.deadline.instant();
+    assert!(deadline.is_some_and(|at| deadlines.start < at && at <= deadlines.end));
 }
 
 fn answer(server: &mut Server, asked: &Asked, size: usize) {

@@ -73,7 +73,8 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         match codec::encode(&shared.codec, reply, &mut body, shared.max_message) {
             Ok(()) => self.answer(Answer::Reply(body), term),
             Err(refused) => {
-                let signed = shared.turn.with(|answerer| term.sign(refused, answerer.path(Phase::Encode)));
+                let signed =
+                    shared.turn.with(|answerer| term.sign(refused, answerer.path(Phase::Encode)));
                 let words = signed.detail().unwrap_or("the reply has no form in the codec");
                 let code = match signed.kind() {
                     ErrorKind::TooLarge => FailureCode::TooLarge,

@@ -117,7 +117,8 @@ impl<S: Session> Turn<S> {
                 Err(error) => return Err(term.sign(error, state.session.path(Phase::Open))),
             };
             let (notice, wait) = notices.due(now, wait);
-            let (path, ends) = (state.session.path(Phase::Open).to_path_buf(), state.session.ends());
+            let (path, ends) =
+                (state.session.path(Phase::Open).to_path_buf(), state.session.ends());
             drop(state);
             if let Some(notice) = notice {
                 notices.tell(notice, &path, Phase::Open);

@@ -168,7 +168,9 @@ impl Session {
         let Some(life) = &mut self.server else { return Vec::new() };
         let wait = stepped(life.endpoint.step(self.clock.now, Directions::BOTH));
         let mut asked = Vec::new();
-        while let Some(request) = stepped(life.endpoint.next_request(self.clock.now, self.clock.ns())) {
+        while let Some(request) =
+            stepped(life.endpoint.next_request(self.clock.now, self.clock.ns()))
+        {
             asked.push(request);
         }
         // Who took a request comes back for the next one before it sleeps.

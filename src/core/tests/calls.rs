@@ -137,9 +137,10 @@ fn what_is_left_of_a_calls_time_travels_with_it() {
     session.call(b"message", ms(1000)).unwrap();
     session.step_client();
     session.clock.advance(ms(400));
-    let mut left = None;
-    session.settle(|_, asked| left = asked.left);
-    assert_eq!(left, Some(ms(600)));
+    let expected = Deadline::after(session.clock.now, ms(600));
+    let mut deadlines = Vec::new();
+    session.settle(|_, asked| deadlines.push(asked.deadline));
+    assert_eq!(deadlines, [expected]);
 }
 
 #[test]
