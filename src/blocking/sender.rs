@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::drive::{Endpoint, Waiter, drive};
 use super::options::{Common, Limit, Observer, TIMEOUT, Term, Waiting};
 use crate::codec::{self, Codec, Json};
-use crate::core::recv::STANDING_CHECK;
+use crate::core::retry::STANDING_CHECK;
 use crate::core::send::Outgoing;
 use crate::core::wire;
 use crate::deadline::Deadline;

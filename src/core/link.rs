@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::event::Event;
 use super::inbox::Inbox;
-use super::open::Opening;
 use super::outbox::{Outbox, Ticket, Wrote};
-use super::recv::STANDING_CHECK;
+use super::read_side::ReadSide;
 use super::step::{Step, Wait};
+use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing};
@@ -19,19 +19,11 @@ use crate::stats::LinkStats;
 /// Both directions of a session.
 #[derive(Debug)]
 pub(crate) struct Link<R: Opener, W: Opener> {
-    incoming: R,
-    outgoing: W,
-    reader: Option<R::End>,
-    writer: Option<W::End>,
-    reader_opening: Opening,
-    writer_opening: Opening,
-    next_check: Option<Instant>,
+    incoming: ReadSide<R>,
+    outgoing: WriteSide<W>,
     heard_at: Option<Instant>,
     stalled_since: Option<Instant>,
     stall_reported: bool,
-    /// Whether anybody has had the incoming FIFO open for writing.
-    had_writer: bool,
-    latched: bool,
     /// Whether whoever writes to us is one peer, which does so for all its life.
     one_peer: bool,
     outbox: Outbox,
@@ -72,18 +64,11 @@ const READS_A_STEP: usize = 16;
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     pub(crate) fn new(incoming: R, outgoing: W, limit: usize, epoch: u64) -> Self {
         Self {
-            incoming,
-            outgoing,
-            reader: None,
-            writer: None,
-            reader_opening: Opening::new(),
-            writer_opening: Opening::new(),
-            next_check: None,
+            incoming: ReadSide::new(incoming),
+            outgoing: WriteSide::new(outgoing),
             heard_at: None,
             stalled_since: None,
             stall_reported: false,
-            had_writer: false,
-            latched: false,
             one_peer: false,
             outbox: Outbox::default(),
             inbox: Inbox::new(limit, epoch),
@@ -104,19 +89,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     pub(crate) fn incoming(&self) -> &R {
-        &self.incoming
+        self.incoming.opener()
     }
 
     pub(crate) fn outgoing(&self) -> &W {
-        &self.outgoing
+        self.outgoing.opener()
     }
 
     pub(crate) fn reader(&self) -> Option<&R::End> {
-        self.reader.as_ref()
+        self.incoming.end()
     }
 
     pub(crate) fn writer(&self) -> Option<&W::End> {
-        self.writer.as_ref()
+        self.outgoing.end()
     }
 
     pub(crate) fn outbox(&mut self) -> &mut Outbox {
@@ -125,7 +110,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// Why the writer is not open, where it is not.
     pub(crate) fn writer_refused(&self) -> Option<Error> {
-        self.writer_opening.refusal().filter(|_| self.writer.is_none())
+        self.outgoing.refusal()
     }
 
     /// When the incoming FIFO was last looked at.
@@ -134,7 +119,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     pub(crate) fn had_writer(&self) -> bool {
-        self.had_writer
+        self.incoming.had_writer()
     }
 
     /// Whether no byte has moved out for this long although there was one to move.
@@ -198,17 +183,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// Opens the incoming FIFO.
     pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        if self.reader.is_some() {
-            return Ok(Step::Done(()));
-        }
-        let step = self.reader_opening.step(&mut self.incoming, now, deadline)?;
-        Ok(step.map(|end| {
-            self.reader = Some(end);
-            self.reader_opening = Opening::new();
-            self.had_writer = false;
-            self.latched = false;
-            self.next_check = Some(now + STANDING_CHECK);
-        }))
+        self.incoming.step_open(now, deadline)
     }
 
     /// Moves bytes in these directions, without waiting.
@@ -240,10 +215,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             self.stalled_since = None;
             return Ok(());
         }
-        if self.writer.is_none() && !self.open_writer(now, moved)? {
-            return Ok(());
+        if let Step::Wait(wait) = self.outgoing.step_open(now, Deadline::NEVER)? {
+            moved.wait.until = moved.wait.until.earlier(wait.until);
         }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let Some(writer) = self.outgoing.end_mut() else { return Ok(()) };
         let wrote = self.outbox.step(writer, self.inbox.peer());
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
             Wrote::All => {
@@ -269,24 +244,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         Ok(())
     }
 
-    fn open_writer(&mut self, now: Instant, moved: &mut Moved) -> Result<bool> {
-        // Woken by the watch or by the timer, it is the same: an attempt costs microseconds.
-        match self.writer_opening.step(&mut self.outgoing, now, Deadline::NEVER)? {
-            Step::Done(end) => {
-                self.writer = Some(end);
-                self.writer_opening = Opening::new();
-                Ok(true)
-            }
-            Step::Wait(wait) => {
-                moved.wait.until = moved.wait.until.earlier(wait.until);
-                Ok(false)
-            }
-        }
-    }
-
     /// The peer that read from us has left.
     fn lose_writer(&mut self, moved: &mut Moved) {
-        self.writer = None;
+        self.outgoing.close();
         self.inbox.forget_peer();
         self.stalled_since = None;
         self.stats.peers_lost += 1;
@@ -301,7 +261,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
             if self.is_full() {
                 // Who takes events steps again; this is for one that dropped what it took.
-                self.wait_for_check(moved);
+                moved.wait.until = moved.wait.until.earlier(self.incoming.wait().until);
                 return Ok(());
             }
             let deadline = Deadline::NEVER;
@@ -309,12 +269,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 moved.wait.until = moved.wait.until.earlier(wait.until);
                 return Ok(());
             }
-            let Some(reader) = &mut self.reader else { return Ok(()) };
-            let read = self.inbox.fill(reader);
-            match read.map_err(|error| Error::system(error, Phase::Read))? {
-                Some(Read::Bytes(_)) | None => {
-                    self.had_writer = true;
-                    self.latched = false;
+            let inbox = &mut self.inbox;
+            // A full window holds something to hear.
+            let full = Read::Bytes(0);
+            match self.incoming.read(|end| Ok(inbox.fill(end)?.unwrap_or(full)))? {
+                Read::Bytes(_) => {
                     self.inbox.hear(&mut self.outbox);
                     // Somebody has waited for this; what is left ends the next wait at once.
                     if self.inbox.has_events() {
@@ -322,23 +281,24 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                         return Ok(());
                     }
                 }
-                Some(Read::Empty) => {
-                    self.had_writer = true;
-                    self.latched = false;
+                Read::Empty => {
                     self.wait_readable(moved);
                     return Ok(());
                 }
-                Some(Read::NoWriterYet) => {
+                Read::NoWriterYet => {
                     self.notice_departure(moved);
                     self.wait_readable(moved);
                     return Ok(());
                 }
-                Some(Read::WritersGone) => {
-                    self.had_writer = true;
+                Read::WritersGone => {
                     moved.hung_up = true;
                     self.notice_departure(moved);
                     self.end_peers_life(moved);
-                    self.renew(moved)?;
+                    if self.incoming.renew()? == Standing::Replaced {
+                        self.leave_reader(moved);
+                        moved.wait.until = Deadline::at(now);
+                        return Ok(());
+                    }
                     self.wait_readable(moved);
                     return Ok(());
                 }
@@ -349,18 +309,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     fn wait_readable(&self, moved: &mut Moved) {
-        moved.wait.readable = !self.latched;
-        self.wait_for_check(moved);
-    }
-
-    fn wait_for_check(&self, moved: &mut Moved) {
-        let check = self.next_check.map_or(Deadline::NEVER, Deadline::at);
-        moved.wait.until = moved.wait.until.earlier(check);
+        let wait = self.incoming.wait();
+        moved.wait.readable = wait.readable;
+        moved.wait.until = moved.wait.until.earlier(wait.until);
     }
 
     /// Nobody writes to us. If nobody reads from us either, the peer is gone.
     fn notice_departure(&mut self, moved: &mut Moved) {
-        if self.writer.as_ref().is_some_and(|writer| !writer.has_reader()) {
+        if self.outgoing.is_deserted() {
             self.lose_writer(moved);
         }
     }
@@ -383,18 +339,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.outbox.tickets(&mut moved.unsent);
     }
 
-    fn renew(&mut self, moved: &mut Moved) -> Result<()> {
-        let Some(reader) = &mut self.reader else { return Ok(()) };
-        match reader.renew()? {
-            Standing::Same => self.latched = false,
-            Standing::Missing => self.latched = true,
-            Standing::Replaced => self.leave_reader(moved),
-        }
-        Ok(())
-    }
-
     fn leave_reader(&mut self, moved: &mut Moved) {
-        self.reader = None;
         self.stats.replaced += 1;
         self.inbox.discard();
         // Nothing will tell from here on whether whoever wrote to it still lives.
@@ -403,23 +348,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// Looks now and then whether both paths still lead here.
     fn check_standing(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
-        if self.next_check.is_some_and(|at| now < at) {
+        // Both when either is due: one wake-up instead of two.
+        if !self.incoming.is_due(now) && !self.outgoing.is_due(now) {
             return Ok(());
         }
-        self.next_check = Some(now + STANDING_CHECK);
-        let failed = |error| Error::system(error, Phase::Open);
-        if let Some(reader) = &self.reader {
-            self.incoming.settle();
-            if reader.standing().map_err(failed)? == Standing::Replaced {
-                self.leave_reader(moved);
-            }
+        if self.incoming.check(now)? == Standing::Replaced {
+            self.leave_reader(moved);
         }
-        if let Some(writer) = &self.writer {
-            self.outgoing.settle();
-            if writer.standing().map_err(failed)? == Standing::Replaced {
-                self.stats.replaced += 1;
-                self.lose_writer(moved);
-            }
+        if self.outgoing.check(now)? == Standing::Replaced {
+            self.stats.replaced += 1;
+            self.lose_writer(moved);
         }
         Ok(())
     }

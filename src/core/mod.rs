@@ -17,12 +17,14 @@ pub(crate) mod link;
 pub(crate) mod messages;
 pub(crate) mod open;
 pub(crate) mod outbox;
+pub(crate) mod read_side;
 pub(crate) mod recv;
 pub(crate) mod retry;
 pub(crate) mod send;
 pub(crate) mod server;
 pub(crate) mod step;
 pub(crate) mod wire;
+pub(crate) mod write_side;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod script;

@@ -1,9 +1,9 @@
 //! Receiving one-way messages: read, find the next message, or say what to wait for.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::messages::{Found, Message, Messages};
-use super::open::Opening;
+use super::read_side::ReadSide;
 use super::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -21,51 +21,30 @@ pub enum EndOfWriters {
     End,
 }
 
-/// How long a waiting end may hold a FIFO that its path no longer names. A check is one `lstat`,
-/// about a microsecond; a replaced FIFO is to be noticed within 100 ms.
-pub(crate) const STANDING_CHECK: Duration = Duration::from_millis(50);
-
 /// Reads between two looks at the clock: at most 1 MiB, well under a millisecond.
 const READS_A_STEP: usize = 16;
 
 /// The receiving machine.
 #[derive(Debug)]
 pub(crate) struct Incoming<O: Opener, F> {
-    /// Before the opener, so that it is closed first: closing a watch may take the kernel a while.
-    end: Option<O::End>,
-    opener: O,
-    opening: Opening,
-    next_check: Option<Instant>,
+    side: ReadSide<O>,
     on_end: EndOfWriters,
     ended: bool,
-    had_writer: bool,
-    /// Whether the last writers' departure is latched on a descriptor that cannot be renewed,
-    /// because the path is gone: waiting for it to become readable would spin.
-    latched: bool,
     messages: Messages<F>,
 }
 
 impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     pub(crate) fn new(opener: O, framing: F, limit: usize, on_end: EndOfWriters) -> Self {
-        Self {
-            opener,
-            end: None,
-            opening: Opening::new(),
-            next_check: None,
-            on_end,
-            ended: false,
-            had_writer: false,
-            latched: false,
-            messages: Messages::new(framing, limit),
-        }
+        let (side, messages) = (ReadSide::new(opener), Messages::new(framing, limit));
+        Self { side, on_end, ended: false, messages }
     }
 
     pub(crate) fn opener(&self) -> &O {
-        &self.opener
+        self.side.opener()
     }
 
     pub(crate) fn end(&self) -> Option<&O::End> {
-        self.end.as_ref()
+        self.side.end()
     }
 
     pub(crate) fn stats(&self) -> ReceiverStats {
@@ -91,17 +70,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
 
     /// Opens the end, so that a writer can come.
     pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        if self.end.is_some() {
-            return Ok(Step::Done(()));
-        }
-        let step = self.opening.step(&mut self.opener, now, deadline)?;
-        Ok(step.map(|end| {
-            self.end = Some(end);
-            self.opening = Opening::new();
-            self.had_writer = false;
-            self.latched = false;
-            self.next_check = Some(now + STANDING_CHECK);
-        }))
+        self.side.step_open(now, deadline)
     }
 
     /// The next message, if it has been read already.
@@ -122,29 +91,19 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
                 return Ok(Step::Wait(wait));
             }
             match self.fill()? {
-                Read::Bytes(_) => {
-                    self.had_writer = true;
-                    self.latched = false;
-                }
-                Read::Empty => {
-                    self.had_writer = true;
-                    self.latched = false;
-                    return self.wait(now, deadline);
-                }
-                Read::NoWriterYet => return self.wait(now, deadline),
-                Read::WritersGone => {
-                    self.had_writer = true;
-                    if self.on_end == EndOfWriters::End {
-                        self.end_stream()?;
-                        continue;
-                    }
-                    // What was begun is kept: the end of file is no boundary, and a writer may
-                    // well open, write and close for every piece of one message. Native frames
-                    // tell a new beginning from the rest of an old one; a line cannot.
-                    if self.renew()? == Standing::Same {
+                Read::Bytes(_) => {}
+                Read::Empty | Read::NoWriterYet => return self.wait(now, deadline),
+                Read::WritersGone if self.on_end == EndOfWriters::End => self.end_stream()?,
+                // What was begun is kept: the end of file is no boundary, and a writer may well
+                // open, write and close for every piece of one message. Native frames tell a new
+                // beginning from the rest of an old one; a line cannot.
+                Read::WritersGone => match self.side.renew()? {
+                    Standing::Replaced => self.leave_replaced(),
+                    standing => {
+                        self.messages.stats.renewals += u64::from(standing == Standing::Same);
                         return self.wait(now, deadline);
                     }
-                }
+                },
             }
         }
         // A peer that writes without end and never completes a message must not outrun the
@@ -156,11 +115,9 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     }
 
     fn fill(&mut self) -> Result<Read> {
-        let Some(end) = &mut self.end else { return Ok(Read::NoWriterYet) };
-        let read = self.messages.buffer.fill(end);
-        let read = read.map_err(|error| Error::system(error, Phase::Read))?;
+        let buffer = &mut self.messages.buffer;
         // A full window always holds a message, a part, or something to skip.
-        Ok(read.unwrap_or(Read::Empty))
+        self.side.read(|end| Ok(buffer.fill(end)?.unwrap_or(Read::Empty)))
     }
 
     fn end_stream(&mut self) -> Result<()> {
@@ -172,39 +129,12 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         Ok(())
     }
 
-    /// After the last writer left: a descriptor that is quiet again, on the FIFO that the path
-    /// names now.
-    fn renew(&mut self) -> Result<Standing> {
-        let Some(end) = &mut self.end else { return Ok(Standing::Missing) };
-        match end.renew()? {
-            Standing::Replaced => {
-                self.leave_replaced();
-                Ok(Standing::Replaced)
-            }
-            Standing::Missing => {
-                self.latched = true;
-                Ok(Standing::Same)
-            }
-            Standing::Same => {
-                self.latched = false;
-                self.messages.stats.renewals += 1;
-                Ok(Standing::Same)
-            }
-        }
-    }
-
     /// Nothing to read now: wait, or fail if the deadline has come. A FIFO that was replaced is
     /// left as soon as it has nothing more to give.
     fn wait<T>(&mut self, now: Instant, deadline: Deadline) -> Result<Step<T>> {
-        let mut standing = Standing::Same;
         // At the deadline too, so that its error does not depend on when the last check was.
-        if self.next_check.is_none_or(|at| now >= at) || deadline.passed(now) {
-            self.next_check = Some(now + STANDING_CHECK);
-            if let Some(end) = &self.end {
-                self.opener.settle();
-                standing = end.standing().map_err(|error| Error::system(error, Phase::Read))?;
-            }
-        }
+        let look = self.side.is_due(now) || deadline.passed(now);
+        let standing = if look { self.side.check(now)? } else { Standing::Same };
         if standing == Standing::Replaced {
             self.leave_replaced();
             return Ok(Step::Wait(Wait::until(now)));
@@ -212,18 +142,16 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         if deadline.passed(now) {
             return Err(self.nothing_came(standing));
         }
-        let until = self.next_check.map_or(deadline, |at| deadline.earlier(Deadline::at(at)));
-        Ok(Step::Wait(Wait { readable: !self.latched, writable: false, until }))
+        Ok(Step::Wait(self.side.wait().no_later_than(deadline)))
     }
 
     fn leave_replaced(&mut self) {
-        self.end = None;
         self.messages.stats.replaced += 1;
         self.messages.discard();
     }
 
     fn nothing_came(&self, standing: Standing) -> Error {
-        let kind = match (standing, self.had_writer) {
+        let kind = match (standing, self.side.had_writer()) {
             (Standing::Missing, _) => ErrorKind::NotFound,
             (_, true) => ErrorKind::TimedOut,
             (_, false) => ErrorKind::NoWriter,

@@ -1,4 +1,4 @@
-//! When to try again: a delay that grows up to a cap. Pure arithmetic.
+//! When to try again, and when to look again. Pure arithmetic.
 
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,10 @@ impl Schedule {
         now + delay
     }
 }
+
+/// How long a waiting end may hold a FIFO that its path no longer names. A check is one `lstat`,
+/// about a microsecond; a replaced FIFO is to be noticed within 100 ms.
+pub(crate) const STANDING_CHECK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

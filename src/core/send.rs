@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::open::Opening;
-use super::recv::STANDING_CHECK;
 use super::step::{Step, Wait};
+use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::framing::{Encoded, Framing, FramingError, Room};
@@ -14,10 +13,7 @@ use crate::stats::SenderStats;
 /// The sending machine: what is framed and not yet written lives here, not in any call.
 #[derive(Debug)]
 pub(crate) struct Outgoing<O: Opener, F> {
-    /// Before the opener, so that it is closed first: closing a watch may take the kernel a while.
-    end: Option<O::End>,
-    opener: O,
-    opening: Opening,
+    side: WriteSide<O>,
     framing: F,
     room: Room,
     stall: Duration,
@@ -33,7 +29,6 @@ pub(crate) struct Outgoing<O: Opener, F> {
     accepted: u64,
     /// Since when no byte has moved, while there was one to move.
     stalled_since: Option<Instant>,
-    next_check: Option<Instant>,
     stats: SenderStats,
 }
 
@@ -50,9 +45,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     ) -> Self {
         framing.begin(epoch());
         Self {
-            opener,
-            end: None,
-            opening: Opening::new(),
+            side: WriteSide::new(opener),
             framing,
             room,
             stall,
@@ -62,17 +55,16 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
             from: 0,
             accepted: 0,
             stalled_since: None,
-            next_check: None,
             stats: SenderStats::default(),
         }
     }
 
     pub(crate) fn opener(&self) -> &O {
-        &self.opener
+        self.side.opener()
     }
 
     pub(crate) fn end(&self) -> Option<&O::End> {
-        self.end.as_ref()
+        self.side.end()
     }
 
     pub(crate) fn stats(&self) -> SenderStats {
@@ -81,16 +73,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
 
     /// Opens the end: done once a reader is there.
     pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        if self.end.is_some() {
-            return Ok(Step::Done(()));
-        }
-        let step = self.opening.step(&mut self.opener, now, deadline)?;
-        Ok(step.map(|end| {
-            self.end = Some(end);
-            self.opening = Opening::new();
-            self.stalled_since = None;
-            self.next_check = Some(now + STANDING_CHECK);
-        }))
+        self.side.step_open(now, deadline)
     }
 
     /// Frames as much of `message` as the unit takes, without a write; answers whether that is all
@@ -116,7 +99,9 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     pub(crate) fn try_flush(&mut self) -> bool {
         self.framing.finish(&mut self.unit);
         let unwritten = &self.unit[self.written..];
-        let Some(end) = self.end.as_mut().filter(|_| !unwritten.is_empty()) else { return false };
+        let Some(end) = self.side.end_mut().filter(|_| !unwritten.is_empty()) else {
+            return false;
+        };
         let Ok(Write::Bytes(count)) = end.try_write(unwritten) else { return false };
         self.written += count;
         self.accepted += count as u64;
@@ -181,7 +166,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
             if self.is_replaced(now)? {
                 continue;
             }
-            let Some(end) = &mut self.end else { continue };
+            let Some(end) = self.side.end_mut() else { continue };
             let write = end.try_write(&self.unit[self.written..]);
             match write.map_err(|error| Error::system(error, Phase::Write))? {
                 Write::Bytes(count) => {
@@ -202,7 +187,8 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     /// The reader has left. Where nothing of this message was accepted, the next reader may have
     /// all of it; otherwise nobody can say what the reader saw.
     fn lose_reader(&mut self) -> Result<()> {
-        self.end = None;
+        self.side.close();
+        self.stalled_since = None;
         self.stats.reconnects += 1;
         if self.accepted > 0 {
             return Err(Error::new(ErrorKind::PeerClosed, Phase::Write));
@@ -213,19 +199,12 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     /// Looks now and then whether the path still leads here. Between messages the answer costs
     /// nothing but opening again; within one it is an error.
     fn is_replaced(&mut self, now: Instant) -> Result<bool> {
-        if self.next_check.is_some_and(|at| now < at) {
-            return Ok(false);
-        }
-        self.next_check = Some(now + STANDING_CHECK);
-        self.opener.settle();
-        let Some(end) = &self.end else { return Ok(true) };
-        let standing = end.standing().map_err(|error| Error::system(error, Phase::Write))?;
         // A path that leads nowhere may be a FIFO that was unlinked on purpose, once both ends had
         // it: as long as its reader reads, it works.
-        if standing != Standing::Replaced {
+        if !self.side.is_due(now) || self.side.check(now)? != Standing::Replaced {
             return Ok(false);
         }
-        self.end = None;
+        self.stalled_since = None;
         self.stats.reconnects += 1;
         if self.accepted > 0 {
             return Err(Error::new(ErrorKind::Replaced, Phase::Write));
@@ -240,8 +219,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         if until.passed(now) {
             return Err(Error::new(ErrorKind::WriteStalled, Phase::Write));
         }
-        let next_check = self.next_check.map_or(Deadline::NEVER, Deadline::at);
-        Ok(Step::Wait(Wait::writable(until.earlier(next_check))))
+        Ok(Step::Wait(Wait::writable(until.earlier(self.side.next_check()))))
     }
 
     /// A call has failed: nothing of what it left here is ever written, and an end that was left
@@ -251,7 +229,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         let error = error.with_progress(self.accepted, self.accepted + left);
         let fate = if self.accepted > 0 { Fate::MaybeDelivered } else { Fate::NotSent };
         if self.accepted > 0 {
-            self.end = None;
+            self.side.close();
             self.framing.begin((self.epoch)());
             self.stats.poisoned += 1;
         }
@@ -260,7 +238,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.from = 0;
         self.accepted = 0;
         self.stalled_since = None;
-        self.opening = Opening::new();
+        self.side.stop_opening();
         error.with_fate(fate)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::session::*;
 use super::*;
-use crate::core::recv::STANDING_CHECK;
+use crate::core::retry::STANDING_CHECK;
 use crate::error::{ErrorKind, Fate};
 
 /// A session of which both sides know each other's life.

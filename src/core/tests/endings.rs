@@ -1,7 +1,7 @@
 //! The last writer leaves, or the path names another FIFO.
 
 use super::*;
-use crate::core::recv::STANDING_CHECK;
+use crate::core::retry::STANDING_CHECK;
 use crate::error::ErrorKind;
 use crate::framing::Lines;
 

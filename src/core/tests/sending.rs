@@ -1,7 +1,7 @@
 //! Sending: accepted to the last byte, or a failure that says what became of the message.
 
 use super::*;
-use crate::core::recv::STANDING_CHECK;
+use crate::core::retry::STANDING_CHECK;
 use crate::error::{ErrorKind, Fate, Phase, Progress};
 use crate::framing::Lines;
 
