@@ -33,9 +33,10 @@ pub(crate) fn one_core() -> bool {
 pub(crate) fn monotonic_ns(now: Instant) -> u64 {
     static BASE: OnceLock<(Instant, u64)> = OnceLock::new();
     let (base, base_ns) = *BASE.get_or_init(|| (Instant::now(), clock_ns()));
-    let since = now.saturating_duration_since(base).as_nanos() as u64;
-    let before = base.saturating_duration_since(now).as_nanos() as u64;
-    base_ns.wrapping_add(since).wrapping_sub(before)
+    match now.checked_duration_since(base) {
+        Some(since) => base_ns.wrapping_add(since.as_nanos() as u64),
+        None => base_ns.wrapping_sub((base - now).as_nanos() as u64),
+    }
 }
 
 fn clock_ns() -> u64 {
