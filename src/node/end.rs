@@ -3,67 +3,79 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::Trust;
+use super::held::{Attempted, Held, Shared};
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Read, Sink, Source, Standing, Write};
 use crate::sys::{self, Identity};
 
 /// A FIFO opened for reading.
 #[derive(Debug)]
-pub(crate) struct ReadEnd {
+pub(crate) struct ReadEnd<H: Held = Shared> {
     path: PathBuf,
     trust: Trust,
     identity: Identity,
-    /// Shared with threads that sleep on it while another exchanges it.
-    fd: Arc<OwnedFd>,
+    held: H,
     /// The descriptor that was opened first, once it has been exchanged: it holds the lock, which
     /// a descriptor cannot hand to another without a gap.
-    lock_holder: Option<Arc<OwnedFd>>,
+    lock_holder: Option<H::Retired>,
 }
 
 /// A FIFO opened for writing.
 #[derive(Debug)]
-pub(crate) struct WriteEnd {
+pub(crate) struct WriteEnd<H: Held = Shared> {
     path: PathBuf,
     identity: Identity,
-    /// Shared with threads that sleep on it while another gives it up.
-    fd: Arc<OwnedFd>,
+    held: H,
 }
 
-impl ReadEnd {
-    pub(super) fn new(path: &Path, trust: Trust, fd: OwnedFd, identity: Identity) -> Self {
-        Self { path: path.to_path_buf(), trust, identity, fd: Arc::new(fd), lock_holder: None }
+impl<H: Held> ReadEnd<H> {
+    pub(super) fn new(path: &Path, trust: Trust, identity: Identity, held: H) -> Self {
+        Self { path: path.to_path_buf(), trust, identity, held, lock_holder: None }
     }
 
-    /// The descriptor, kept open for as long as the answer lives.
-    pub(crate) fn held(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.fd)
+    /// The descriptor, as the front end keeps it.
+    pub(crate) fn held(&self) -> &H {
+        &self.held
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
-        sys::capacity(self.fd.as_fd())
+        sys::capacity(self.held.as_fd())
     }
 
-    fn exchange(&mut self, fresh: OwnedFd) {
+    /// The same FIFO once more; `None` where the path leads to another by now.
+    fn reopen(&self) -> Result<Option<OwnedFd>> {
+        if let Ok(fresh) = sys::reopen_reader(self.held.as_fd()) {
+            return Ok(Some(fresh));
+        }
+        // Without /proc the path has to do, and what it led to is checked once more.
+        let failed = |error| Error::system(error, Phase::Open).at(&self.path);
+        let fresh = sys::open_reader(&self.path).map_err(failed)?;
+        let facts = sys::facts_of(&fresh).map_err(failed)?;
+        self.trust.check(&facts, &self.path)?;
+        Ok((facts.identity == self.identity).then_some(fresh))
+    }
+
+    fn exchange(&mut self, fresh: OwnedFd) -> io::Result<()> {
         // The fresh descriptor exists before the old one goes: at no instant is the FIFO without a
         // reader, so nothing in it is lost and no writer is refused.
-        let old = std::mem::replace(&mut self.fd, Arc::new(fresh));
-        self.lock_holder.get_or_insert(old);
+        let old = std::mem::replace(&mut self.held, H::hold(fresh)?);
+        if self.lock_holder.is_none() {
+            self.lock_holder = Some(old.retire()?);
+        }
+        Ok(())
     }
 }
 
-impl Source for ReadEnd {
+impl<H: Held> Source for ReadEnd<H> {
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
-        let fd = self.fd.as_fd();
-        match sys::read(fd, buffer) {
-            Ok(0) if sys::has_hung_up(fd)? => Ok(Read::WritersGone),
-            Ok(0) => Ok(Read::NoWriterYet),
-            Ok(count) => Ok(Read::Bytes(count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Empty),
-            Err(error) => Err(error),
-        }
+        self.held.attempt(|fd| {
+            let outcome = read(fd, buffer);
+            // A pipe gives all it has: less than asked for is all there was.
+            let more = matches!(outcome, Ok(Read::Bytes(count)) if count == buffer.len());
+            Attempted { outcome, exhausted: !more }
+        })
     }
 
     fn standing(&self) -> io::Result<Standing> {
@@ -71,57 +83,46 @@ impl Source for ReadEnd {
     }
 
     fn renew(&mut self) -> Result<Standing> {
-        let failed = |error| Error::system(error, Phase::Open).at(&self.path);
-        match self.standing().map_err(failed)? {
+        let failed = |error| Error::system(error, Phase::Open);
+        match self.standing().map_err(|error| failed(error).at(&self.path))? {
             Standing::Same => {}
             other => return Ok(other),
         }
-        match sys::reopen_reader(self.fd.as_fd()) {
-            Ok(fresh) => self.exchange(fresh),
-            // Without /proc the path has to do, and what it led to is checked once more.
-            Err(_) => {
-                let fresh = sys::open_reader(&self.path).map_err(failed)?;
-                let facts = sys::facts_of(&fresh).map_err(failed)?;
-                self.trust.check(&facts, &self.path)?;
-                if facts.identity != self.identity {
-                    return Ok(Standing::Replaced);
-                }
-                self.exchange(fresh);
-            }
-        }
+        let Some(fresh) = self.reopen()? else { return Ok(Standing::Replaced) };
+        self.exchange(fresh).map_err(|error| failed(error).at(&self.path))?;
         Ok(Standing::Same)
     }
 }
 
-impl AsFd for ReadEnd {
+impl<H: Held> AsFd for ReadEnd<H> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.held.as_fd()
     }
 }
 
-impl WriteEnd {
-    pub(super) fn new(path: &Path, fd: OwnedFd, identity: Identity) -> Self {
-        Self { path: path.to_path_buf(), identity, fd: Arc::new(fd) }
+impl<H: Held> WriteEnd<H> {
+    pub(super) fn new(path: &Path, identity: Identity, held: H) -> Self {
+        Self { path: path.to_path_buf(), identity, held }
     }
 
-    /// The descriptor, kept open for as long as the answer lives.
-    pub(crate) fn held(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.fd)
+    /// The descriptor, as the front end keeps it.
+    pub(crate) fn held(&self) -> &H {
+        &self.held
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
-        sys::capacity(self.fd.as_fd())
+        sys::capacity(self.held.as_fd())
     }
 }
 
-impl Sink for WriteEnd {
+impl<H: Held> Sink for WriteEnd<H> {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<Write> {
-        match sys::write(self.fd.as_fd(), bytes) {
-            Ok(count) => Ok(Write::Bytes(count)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Write::Full),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Write::NoReader),
-            Err(error) => Err(error),
-        }
+        self.held.attempt(|fd| {
+            let outcome = write(fd, bytes);
+            // A pipe takes all it has room for: less than offered is all there was.
+            let more = matches!(outcome, Ok(Write::Bytes(count)) if count == bytes.len());
+            Attempted { outcome, exhausted: !more }
+        })
     }
 
     fn standing(&self) -> io::Result<Standing> {
@@ -129,13 +130,32 @@ impl Sink for WriteEnd {
     }
 
     fn has_reader(&self) -> bool {
-        sys::has_reader(self.fd.as_fd()).unwrap_or(false)
+        sys::has_reader(self.held.as_fd()).unwrap_or(false)
     }
 }
 
-impl AsFd for WriteEnd {
+impl<H: Held> AsFd for WriteEnd<H> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.held.as_fd()
+    }
+}
+
+fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Read> {
+    match sys::read(fd, buffer) {
+        Ok(0) if sys::has_hung_up(fd)? => Ok(Read::WritersGone),
+        Ok(0) => Ok(Read::NoWriterYet),
+        Ok(count) => Ok(Read::Bytes(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Empty),
+        Err(error) => Err(error),
+    }
+}
+
+fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<Write> {
+    match sys::write(fd, bytes) {
+        Ok(count) => Ok(Write::Bytes(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Write::Full),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Write::NoReader),
+        Err(error) => Err(error),
     }
 }
 

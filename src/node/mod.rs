@@ -5,12 +5,14 @@
 
 mod end;
 mod fifo;
+mod held;
 mod opener;
 mod pair;
 mod trust;
 
 pub(crate) use end::{ReadEnd, WriteEnd};
 pub use fifo::{Fifo, FifoOptions};
+pub(crate) use held::Held;
 pub(crate) use opener::{ReadOpener, WriteOpener};
 pub use pair::Pair;
 pub use trust::{Owner, Trust};

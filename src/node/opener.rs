@@ -1,10 +1,12 @@
 //! One attempt to open an end: verified before and after, locked where it must be single.
 
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::held::{Held, Shared};
 use super::{ReadEnd, Trust, WriteEnd};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Attempt, Opener, Refusal};
@@ -12,15 +14,17 @@ use crate::sys::{self, Identity, Watch};
 
 /// Opens the reading end of the FIFO at a path.
 #[derive(Debug)]
-pub(crate) struct ReadOpener {
+pub(crate) struct ReadOpener<H = Shared> {
     place: Place,
+    kept_by: PhantomData<fn() -> H>,
 }
 
 /// Opens the writing end of the FIFO at a path.
 #[derive(Debug)]
-pub(crate) struct WriteOpener {
+pub(crate) struct WriteOpener<H = Shared> {
     place: Place,
     alone: bool,
+    kept_by: PhantomData<fn() -> H>,
 }
 
 /// A path, what is accepted there, and the watch over it while it is not.
@@ -29,6 +33,8 @@ struct Place {
     path: PathBuf,
     trust: Trust,
     capacity: Option<usize>,
+    /// Whether anybody listens to a watch.
+    watches: bool,
     /// Attempts refused in a row.
     refused: u32,
     watch: Option<Arc<Watch>>,
@@ -39,9 +45,9 @@ struct Place {
 /// more, so that a short wait is better off without one.
 const WATCH_AFTER: u32 = 6;
 
-impl ReadOpener {
+impl<H: Held> ReadOpener<H> {
     pub(crate) fn new(path: &Path, trust: Trust, capacity: Option<usize>) -> Self {
-        Self { place: Place::new(path, trust, capacity) }
+        Self { place: Place::new(path, trust, capacity, H::WATCHES), kept_by: PhantomData }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -54,9 +60,10 @@ impl ReadOpener {
     }
 }
 
-impl WriteOpener {
+impl<H: Held> WriteOpener<H> {
     pub(crate) fn new(path: &Path, trust: Trust, capacity: Option<usize>, alone: bool) -> Self {
-        Self { place: Place::new(path, trust, capacity), alone }
+        let place = Place::new(path, trust, capacity, H::WATCHES);
+        Self { place, alone, kept_by: PhantomData }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -69,44 +76,44 @@ impl WriteOpener {
     }
 }
 
-impl Opener for ReadOpener {
-    type End = ReadEnd;
+impl<H: Held> Opener for ReadOpener<H> {
+    type End = ReadEnd<H>;
 
     fn settle(&mut self) {
         self.place.watch = None;
     }
 
-    fn attempt(&mut self) -> Result<Attempt<ReadEnd>> {
+    fn attempt(&mut self) -> Result<Attempt<ReadEnd<H>>> {
         let opened = self.place.attempt(sys::open_reader, sys::lock_reader)?;
-        Ok(opened
-            .map(|(fd, identity)| ReadEnd::new(&self.place.path, self.place.trust, fd, identity)))
+        let Place { path, trust, .. } = &self.place;
+        Ok(opened.map(|(held, identity)| ReadEnd::new(path, *trust, identity, held)))
     }
 }
 
-impl Opener for WriteOpener {
-    type End = WriteEnd;
+impl<H: Held> Opener for WriteOpener<H> {
+    type End = WriteEnd<H>;
 
     fn settle(&mut self) {
         self.place.watch = None;
     }
 
-    fn attempt(&mut self) -> Result<Attempt<WriteEnd>> {
+    fn attempt(&mut self) -> Result<Attempt<WriteEnd<H>>> {
         let alone = self.alone;
         let opened = self.place.attempt(sys::open_writer, |fd| sys::lock_writer(fd, alone))?;
-        Ok(opened.map(|(fd, identity)| WriteEnd::new(&self.place.path, fd, identity)))
+        Ok(opened.map(|(held, identity)| WriteEnd::new(&self.place.path, identity, held)))
     }
 }
 
 impl Place {
-    fn new(path: &Path, trust: Trust, capacity: Option<usize>) -> Self {
-        Self { path: path.to_path_buf(), trust, capacity, refused: 0, watch: None }
+    fn new(path: &Path, trust: Trust, capacity: Option<usize>, watches: bool) -> Self {
+        Self { path: path.to_path_buf(), trust, capacity, watches, refused: 0, watch: None }
     }
 
-    fn attempt(
+    fn attempt<H: Held>(
         &mut self,
         open: impl FnOnce(&Path) -> io::Result<OwnedFd>,
         lock: impl FnOnce(BorrowedFd<'_>) -> io::Result<bool>,
-    ) -> Result<Attempt<(OwnedFd, Identity)>> {
+    ) -> Result<Attempt<(H, Identity)>> {
         let attempt = self.open_verified(open, lock)?;
         match attempt {
             Attempt::Refused(Refusal::NoReader | Refusal::NotFound) => self.watch_path(),
@@ -122,7 +129,7 @@ impl Place {
 
     fn watch_path(&mut self) {
         self.refused = self.refused.saturating_add(1);
-        if self.refused < WATCH_AFTER {
+        if self.refused < WATCH_AFTER || !self.watches {
             return;
         }
         if self.watch.is_none() {
@@ -133,11 +140,11 @@ impl Place {
         }
     }
 
-    fn open_verified(
+    fn open_verified<H: Held>(
         &self,
         open: impl FnOnce(&Path) -> io::Result<OwnedFd>,
         lock: impl FnOnce(BorrowedFd<'_>) -> io::Result<bool>,
-    ) -> Result<Attempt<(OwnedFd, Identity)>> {
+    ) -> Result<Attempt<(H, Identity)>> {
         // The type first: opening a device can have effects, and a socket answers ENXIO like a
         // FIFO without a reader.
         let before = match sys::facts_at(&self.path) {
@@ -160,7 +167,8 @@ impl Place {
         if let Some(capacity) = self.capacity {
             sys::set_capacity(fd.as_fd(), capacity);
         }
-        Ok(Attempt::Open((fd, facts.identity)))
+        let held = H::hold(fd).map_err(|error| self.failed(error))?;
+        Ok(Attempt::Open((held, facts.identity)))
     }
 
     fn refused<T>(&self, error: io::Error) -> Result<Attempt<T>> {

@@ -24,7 +24,7 @@ use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
-use crate::node::{ReadEnd, ReadOpener, WriteEnd, WriteOpener};
+use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Ends, Watch};
 use visit::Visit;
 
@@ -257,8 +257,8 @@ impl HeldEnds {
     /// The ends of a link, and the watch over the one that is being opened.
     pub(crate) fn of(link: &Link<ReadOpener, WriteOpener>) -> Self {
         Self {
-            reader: link.reader().map(ReadEnd::held),
-            writer: link.writer().map(WriteEnd::held),
+            reader: link.reader().map(|end| Arc::clone(end.held())),
+            writer: link.writer().map(|end| Arc::clone(end.held())),
             watch: link.outgoing().watch().or_else(|| link.incoming().watch()).cloned(),
         }
     }

@@ -1,0 +1,56 @@
+//! How a front end keeps an open descriptor.
+//!
+//! One that waits with `poll` needs the number and nothing else. A reactor remembers what was ready
+//! when, and must be told of every attempt that found it otherwise: so each attempt goes through
+//! whatever holds the descriptor.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// A descriptor in the keeping of a front end.
+pub trait Held: AsFd + fmt::Debug + Send + Sync + Sized + 'static {
+    /// A descriptor that is only kept open and never tried again.
+    type Retired: fmt::Debug + Send + Sync;
+
+    /// Whether the front end listens to a watch over a path that cannot be opened yet.
+    const WATCHES: bool;
+
+    /// Takes a descriptor that is non-blocking.
+    fn hold(fd: OwnedFd) -> io::Result<Self>;
+
+    /// Runs `operation` once.
+    fn attempt<R>(&self, operation: impl FnOnce(BorrowedFd<'_>) -> Attempted<R>) -> R;
+
+    /// Stops listening to the descriptor and keeps it open.
+    fn retire(self) -> io::Result<Self::Retired>;
+}
+
+/// What came of an attempt.
+pub struct Attempted<R> {
+    pub(crate) outcome: R,
+    /// Whether there is nothing more to be had from the descriptor until it becomes ready again.
+    pub(crate) exhausted: bool,
+}
+
+/// Shared with threads that sleep on it while another exchanges it.
+pub(crate) type Shared = Arc<OwnedFd>;
+
+impl Held for Shared {
+    type Retired = Self;
+
+    const WATCHES: bool = true;
+
+    fn hold(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Arc::new(fd))
+    }
+
+    fn attempt<R>(&self, operation: impl FnOnce(BorrowedFd<'_>) -> Attempted<R>) -> R {
+        operation(self.as_fd()).outcome
+    }
+
+    fn retire(self) -> io::Result<Self> {
+        Ok(self)
+    }
+}
