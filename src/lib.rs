@@ -8,6 +8,7 @@ mod core;
 mod deadline;
 mod error;
 pub mod framing;
+mod front;
 mod node;
 mod pipe;
 mod stats;
@@ -21,6 +22,7 @@ pub use crate::core::recv::EndOfWriters;
 pub use blocking::*;
 pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Fate, Phase, Progress, Result};
+pub use front::{ClientOptions, ReceiverOptions, SenderOptions, ServerOptions, Waiting};
 pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};
 pub use stats::{LinkStats, ReceiverStats, SenderStats};
 

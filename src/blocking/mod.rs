@@ -5,15 +5,16 @@
 
 mod client;
 mod drive;
-mod options;
-mod pause;
 mod receiver;
 mod sender;
 mod server;
 mod turn;
 
-pub use client::{Call, Client, ClientOptions};
-pub use options::Waiting;
-pub use receiver::{Messages, Receiver, ReceiverOptions};
-pub use sender::{Sender, SenderOptions};
-pub use server::{Context, Request, Requests, Responder, Server, ServerOptions};
+pub use client::{Call, Client};
+pub use receiver::{Messages, Receiver};
+pub use sender::Sender;
+pub use server::{Context, Request, Requests, Responder, Server};
+
+/// The front end whose calls block the thread: what options are for unless told otherwise.
+#[derive(Clone, Copy, Debug)]
+pub enum Blocking {}

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::drive::{Endpoint, Waiter, drive};
-use super::options::{Common, Limit, Observer, Term, Waiting};
 use crate::codec::{self, Codec, Json};
 use crate::core::messages::Message;
-use crate::core::recv::{EndOfWriters, Incoming};
+use crate::core::recv::Incoming;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::framing::{Framing, Native};
-use crate::node::{ReadOpener, Trust};
+use crate::front::{Common, Limit, ReceiverOptions, Term};
+use crate::node::ReadOpener;
 use crate::stats::ReceiverStats;
 
 /// Receives values of `T` from a FIFO.
@@ -43,14 +43,7 @@ impl<T> Receiver<T> {
 
     /// Options, among them the codec and the framing.
     pub fn options() -> ReceiverOptions<T> {
-        ReceiverOptions {
-            common: Common::default(),
-            timeout: None,
-            on_end: EndOfWriters::default(),
-            codec: Json,
-            framing: Native::default(),
-            values: PhantomData,
-        }
+        ReceiverOptions::new()
     }
 }
 
@@ -170,84 +163,7 @@ impl<T, C: Codec<T>, F: Framing> Iterator for Messages<'_, T, C, F> {
     }
 }
 
-/// How a [`Receiver`] is opened.
-#[derive(Clone, Debug)]
-pub struct ReceiverOptions<T, C = Json, F = Native> {
-    common: Common,
-    timeout: Option<Duration>,
-    on_end: EndOfWriters,
-    codec: C,
-    framing: F,
-    values: PhantomData<fn() -> T>,
-}
-
 impl<T, C, F> ReceiverOptions<T, C, F> {
-    /// How bytes become values. Default: [`Json`].
-    pub fn codec<Other>(self, codec: Other) -> ReceiverOptions<T, Other, F> {
-        let Self { common, timeout, on_end, framing, values, .. } = self;
-        ReceiverOptions { common, timeout, on_end, codec, framing, values }
-    }
-
-    /// Where a message ends. Default: [`Native`].
-    pub fn framing<Other>(self, framing: Other) -> ReceiverOptions<T, C, Other> {
-        let Self { common, timeout, on_end, codec, values, .. } = self;
-        ReceiverOptions { common, timeout, on_end, codec, framing, values }
-    }
-
-    /// How long [`open`](Self::open) waits for the FIFO to exist and for another receiver to give
-    /// it up. Default: 30 s.
-    pub fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.common.open_timeout = timeout;
-        self
-    }
-
-    /// How long [`recv`](Receiver::recv) waits for a value. Default: without end, because that a
-    /// value comes is what it waits for.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// What happens once the last writer has left. Default: [`EndOfWriters::Wait`].
-    pub fn end_of_writers(mut self, on_end: EndOfWriters) -> Self {
-        self.on_end = on_end;
-        self
-    }
-
-    /// The largest message, in bytes before decoding; larger ones are refused before memory is
-    /// taken for them. A receiver takes at most this and 64 KiB, whatever it is sent. Default:
-    /// 16 MiB; at most 4 GiB less 1 KiB.
-    pub fn max_message(mut self, bytes: usize) -> Self {
-        self.common.limit_messages(bytes);
-        self
-    }
-
-    /// Which FIFOs are opened. Default: [`Trust::default`].
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.common.trust = trust;
-        self
-    }
-
-    /// Asks the kernel for this capacity, in bytes, when the FIFO is opened. It may grant less or
-    /// nothing. Default: as it is, usually 64 KiB.
-    pub fn capacity(mut self, bytes: usize) -> Self {
-        self.common.capacity = Some(bytes);
-        self
-    }
-
-    /// How long a wait looks again before it sleeps; it does so only while that has paid lately.
-    /// Zero turns it off. Default: 50 us.
-    pub fn spin(mut self, limit: Duration) -> Self {
-        self.common.spin = limit;
-        self
-    }
-
-    /// Is told of waits that last longer than a second, at most once a second.
-    pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
-        self.common.observer = Observer::new(told);
-        self
-    }
-
     /// Opens the FIFO at `path` for reading; a writer need not be there yet.
     ///
     /// # Errors

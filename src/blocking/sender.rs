@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::drive::{Endpoint, Waiter, drive};
-use super::options::{Common, Limit, Observer, TIMEOUT, Term, Waiting};
 use crate::codec::{self, Codec, Json};
 use crate::core::retry::STANDING_CHECK;
 use crate::core::send::Outgoing;
@@ -14,7 +13,8 @@ use crate::core::wire;
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
 use crate::framing::{Framing, Native, Room};
-use crate::node::{Trust, WriteOpener};
+use crate::front::{Common, Limit, SenderOptions, Term};
+use crate::node::WriteOpener;
 use crate::stats::SenderStats;
 use crate::sys;
 
@@ -67,14 +67,7 @@ impl<T> Sender<T> {
 
     /// Options, among them the codec and the framing.
     pub fn options() -> SenderOptions<T> {
-        SenderOptions {
-            common: Common::default(),
-            timeout: TIMEOUT,
-            exclusive: false,
-            codec: Json,
-            framing: Native::default(),
-            values: PhantomData,
-        }
+        SenderOptions::new()
     }
 }
 
@@ -189,85 +182,7 @@ impl<T, C, F> fmt::Debug for Sender<T, C, F> {
     }
 }
 
-/// How a [`Sender`] is opened.
-#[derive(Clone, Debug)]
-pub struct SenderOptions<T, C = Json, F = Native> {
-    common: Common,
-    timeout: Duration,
-    exclusive: bool,
-    codec: C,
-    framing: F,
-    values: PhantomData<fn(&T)>,
-}
-
 impl<T, C, F> SenderOptions<T, C, F> {
-    /// How values become bytes. Default: [`Json`].
-    pub fn codec<Other>(self, codec: Other) -> SenderOptions<T, Other, F> {
-        let Self { common, timeout, exclusive, framing, values, .. } = self;
-        SenderOptions { common, timeout, exclusive, codec, framing, values }
-    }
-
-    /// Where a message ends. Default: [`Native`].
-    pub fn framing<Other>(self, framing: Other) -> SenderOptions<T, C, Other> {
-        let Self { common, timeout, exclusive, codec, values, .. } = self;
-        SenderOptions { common, timeout, exclusive, codec, framing, values }
-    }
-
-    /// How long [`open`](Self::open) waits for the FIFO and its reader. Default: 30 s.
-    pub fn open_timeout(mut self, timeout: Duration) -> Self {
-        self.common.open_timeout = timeout;
-        self
-    }
-
-    /// How long one send may take in all. Default: 30 s.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// How long a send may move no byte; every byte that the reader makes room for starts it
-    /// anew, so that a slow reader is not given up. Default: 10 s.
-    pub fn stall_timeout(mut self, timeout: Duration) -> Self {
-        self.common.stall = timeout;
-        self
-    }
-
-    /// The largest message, in bytes after encoding. Default: 16 MiB; at
-    /// most 4 GiB less 1 KiB.
-    pub fn max_message(mut self, bytes: usize) -> Self {
-        self.common.limit_messages(bytes);
-        self
-    }
-
-    /// Holds the writing end alone: no other exclusive or shared sender gets it meanwhile, and
-    /// messages travel in large frames. Default: shared, with frames of at most `PIPE_BUF` bytes.
-    ///
-    /// The lock is advisory; it binds senders of this crate and is released by the kernel when the
-    /// holder dies. Opening waits for it under its timeout and fails with [`ErrorKind::Busy`].
-    pub fn exclusive(mut self, exclusive: bool) -> Self {
-        self.exclusive = exclusive;
-        self
-    }
-
-    /// Which FIFOs are opened. Default: [`Trust::default`].
-    pub fn trust(mut self, trust: Trust) -> Self {
-        self.common.trust = trust;
-        self
-    }
-
-    /// Asks the kernel for this capacity, in bytes, when the FIFO is opened. It may grant less or
-    /// nothing. Default: as it is, usually 64 KiB.
-    pub fn capacity(mut self, bytes: usize) -> Self {
-        self.common.capacity = Some(bytes);
-        self
-    }
-
-    /// Is told of waits that last longer than a second, at most once a second.
-    pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
-        self.common.observer = Observer::new(told);
-        self
-    }
-
     /// Opens the FIFO at `path` for writing as soon as somebody reads it.
     ///
     /// Never by a blocking `open`: attempts are repeated with a growing delay of at most 5 ms,

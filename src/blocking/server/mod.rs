@@ -1,6 +1,5 @@
 //! The answering side of a pair.
 
-mod options;
 mod responder;
 
 use std::cell::Cell;
@@ -11,19 +10,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use options::ServerOptions;
 pub use responder::{Request, Responder};
 
-use super::options::Term;
-use super::turn::{HeldEnds, Session};
+use super::turn::{HeldEnds, Session, Turn};
 use crate::codec::{Codec, Json};
 use crate::core::errand::Receiving;
-use crate::core::link::Directions;
+use crate::core::link::{Directions, Link};
 use crate::core::server::{Answerer, Asked};
 use crate::core::step::{Step, Wait};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::front::{Common, ServerOptions, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::stats::LinkStats;
 use crate::sys;
@@ -159,6 +157,35 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
                 None
             }
         }
+    }
+}
+
+impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
+    /// Opens the request FIFO, so that clients can call. The reply FIFO is opened when there is
+    /// something to answer: then a client reads it.
+    ///
+    /// # Errors
+    /// By the open timeout: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), or
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) where another server holds the pair. At once:
+    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
+    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission).
+    pub fn open(self, pair: &Pair) -> Result<Server<Req, Rep, C>>
+    where
+        C: Codec<Req> + Codec<Rep>,
+    {
+        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
+        let incoming = ReadOpener::new(pair.input(), trust, capacity);
+        let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
+        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
+        let shared = Shared {
+            turn: Turn::new(Answerer::new(link, stall, self.on_end), &self.common),
+            codec: self.codec,
+            timeout: self.reply_timeout,
+            max_message,
+        };
+        shared.turn.open(Term::timeout(open_timeout))?;
+        Ok(Server { shared: Arc::new(shared), types: PhantomData })
     }
 }
 

@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::blocking::options::Term;
 use crate::blocking::turn::{Session, Turn};
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying};
@@ -14,6 +13,7 @@ use crate::core::server::{Answerer, Caller};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
+use crate::front::Term;
 use crate::node::{ReadOpener, WriteOpener};
 
 /// A request, and the means to answer it.

@@ -16,14 +16,13 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::drive::{Notices, sleep};
-use super::options::{Common, Observer, Term};
-use super::pause::Pause;
+use super::drive::sleep;
 use crate::core::errand::{Errand, Key};
 use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
+use crate::front::{Common, Notices, Observer, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Ends, Watch};
 use visit::Visit;

@@ -4,12 +4,11 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use super::{LOOK_UP, NOBODY, Session, State, Turn};
-use crate::blocking::drive::{Notices, sleep};
-use crate::blocking::options::Term;
-use crate::blocking::pause::Spell;
+use crate::blocking::drive::sleep;
 use crate::core::errand::{Errand, Key};
 use crate::core::step::Wait;
 use crate::error::{Error, Phase, Result};
+use crate::front::{Notices, Spell, Term};
 
 /// A thread and its errand. Whatever ends the visit, a panic in a codec or an observer included,
 /// the errand leaves.

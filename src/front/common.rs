@@ -1,13 +1,12 @@
-//! Options that every endpoint has, and the term of one call.
+//! Options that every endpoint has.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::pause::SPIN;
-use crate::deadline::Deadline;
-use crate::error::{Error, Phase};
+use crate::error::Phase;
 use crate::node::Trust;
 
 /// The largest message, unless told otherwise: more than commands, events and documents need, and
@@ -23,9 +22,6 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a write may move no byte, unless told otherwise: a reader that pauses for garbage
 /// collection or a page fault is back long before.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
-
-/// Encoding as many bytes takes a few microseconds at most.
-const SHORT: usize = 4096;
 
 /// Options of all endpoints.
 #[derive(Clone, Debug)]
@@ -97,51 +93,5 @@ impl Observer {
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_set() { "Observer(set)" } else { "Observer(none)" })
-    }
-}
-
-/// How a call is bounded, before it has begun.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Limit {
-    Timeout(Duration),
-    Deadline(Deadline),
-}
-
-impl Limit {
-    /// The call begins.
-    pub(crate) fn begin(self) -> Term {
-        match self {
-            Self::Timeout(timeout) => Term::timeout(timeout),
-            Self::Deadline(deadline) => Term::until(deadline),
-        }
-    }
-}
-
-/// When a call began and when it must end. Made once, at its very start.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Term {
-    pub(crate) began: Instant,
-    pub(crate) deadline: Deadline,
-}
-
-impl Term {
-    pub(crate) fn timeout(timeout: Duration) -> Self {
-        let began = Instant::now();
-        Self { began, deadline: Deadline::after(began, timeout) }
-    }
-
-    pub(crate) fn until(deadline: Deadline) -> Self {
-        Self { began: Instant::now(), deadline }
-    }
-
-    /// The time once a message of this many bytes is encoded. A short one takes less than the clock
-    /// can say; for a long one it is read again.
-    pub(crate) fn after_encoding(self, bytes: usize) -> Instant {
-        if bytes <= SHORT { self.began } else { Instant::now() }
-    }
-
-    /// Adds path and times to an error of this call.
-    pub(crate) fn sign(self, error: Error, path: &Path) -> Error {
-        error.at(path).timed(self.began.elapsed(), self.deadline.remaining(self.began))
     }
 }

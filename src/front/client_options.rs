@@ -3,31 +3,27 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::Client;
-use crate::blocking::options::{Common, Observer, TIMEOUT, Term, Waiting};
-use crate::blocking::turn::Turn;
-use crate::codec::{Codec, Json};
-use crate::core::client::Caller;
-use crate::core::link::Link;
-use crate::error::Result;
-use crate::node::{Pair, ReadOpener, Trust, WriteOpener};
+use super::common::{Common, Observer, TIMEOUT, Waiting};
+use crate::blocking::Blocking;
+use crate::codec::Json;
+use crate::node::Trust;
 
-/// How a [`Client`] is opened.
+/// How a client is opened: a [`Client`](crate::Client), or that of another front end `E`.
 #[derive(Clone, Debug)]
-pub struct ClientOptions<Req, Rep, C = Json> {
-    common: Common,
-    timeout: Duration,
-    max_in_flight: usize,
-    codec: C,
-    types: PhantomData<fn(&Req) -> Rep>,
+pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
+    pub(crate) common: Common,
+    pub(crate) timeout: Duration,
+    pub(crate) max_in_flight: usize,
+    pub(crate) codec: C,
+    types: PhantomData<fn(&Req) -> (Rep, E)>,
 }
 
 /// Calls in flight, unless told otherwise: far more than threads make sense, and a bound on what a
 /// stuck server can pile up.
 const MAX_IN_FLIGHT: usize = 1024;
 
-impl<Req, Rep> ClientOptions<Req, Rep> {
-    pub(super) fn new() -> Self {
+impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
+    pub(crate) fn new() -> Self {
         Self {
             common: Common::default(),
             timeout: TIMEOUT,
@@ -38,11 +34,11 @@ impl<Req, Rep> ClientOptions<Req, Rep> {
     }
 }
 
-impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
+impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
     /// How values become bytes; the server's must be the same. Default: [`Json`].
-    pub fn codec<Other>(self, codec: Other) -> ClientOptions<Req, Rep, Other> {
-        let Self { common, timeout, max_in_flight, types, .. } = self;
-        ClientOptions { common, timeout, max_in_flight, codec, types }
+    pub fn codec<Other>(self, codec: Other) -> ClientOptions<Req, Rep, Other, E> {
+        let Self { common, timeout, max_in_flight, .. } = self;
+        ClientOptions { common, timeout, max_in_flight, codec, types: PhantomData }
     }
 
     /// The time one call may take in all. Default: 30 s.
@@ -51,7 +47,7 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
         self
     }
 
-    /// How long [`open`](Self::open) waits for the pair to exist and for another client to give it
+    /// How long opening waits for the pair to exist and for another client to give it
     /// up. Default: 30 s.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.common.open_timeout = timeout;
@@ -102,33 +98,5 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self
-    }
-
-    /// Opens the reply FIFO, so that a server can answer. The request FIFO is opened by the first
-    /// call, under that call's deadline: a server need not be there yet.
-    ///
-    /// # Errors
-    /// By the open timeout: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), or
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) where another client holds the pair. At once:
-    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
-    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
-    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission).
-    pub fn open(self, pair: &Pair) -> Result<Client<Req, Rep, C>>
-    where
-        C: Codec<Req> + Codec<Rep>,
-    {
-        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
-        let incoming = ReadOpener::new(pair.output(), trust, capacity);
-        let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        let client = Client {
-            turn: Turn::new(Caller::new(link, self.max_in_flight, stall), &self.common),
-            codec: self.codec,
-            timeout: self.timeout,
-            max_message,
-            types: PhantomData,
-        };
-        client.turn.open(Term::timeout(open_timeout))?;
-        Ok(client)
     }
 }

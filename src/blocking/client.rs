@@ -1,24 +1,20 @@
 //! The calling side of a pair.
 
-mod options;
-
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub use options::ClientOptions;
-
-use super::options::{Limit, Term};
 use super::turn::{HeldEnds, Session, Turn};
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
 use crate::core::errand::{Calling, Pinging};
 use crate::core::event::Event;
-use crate::core::link::Directions;
+use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
+use crate::front::{ClientOptions, Common, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::stats::LinkStats;
 use crate::sys;
@@ -136,6 +132,36 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
 
     fn sign(&self, error: Error, term: Term) -> Error {
         self.turn.with(|caller| term.sign(error, caller.path(Phase::Encode)))
+    }
+}
+
+impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
+    /// Opens the reply FIFO, so that a server can answer. The request FIFO is opened by the first
+    /// call, under that call's deadline: a server need not be there yet.
+    ///
+    /// # Errors
+    /// By the open timeout: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), or
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) where another client holds the pair. At once:
+    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
+    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission).
+    pub fn open(self, pair: &Pair) -> Result<Client<Req, Rep, C>>
+    where
+        C: Codec<Req> + Codec<Rep>,
+    {
+        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
+        let incoming = ReadOpener::new(pair.output(), trust, capacity);
+        let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
+        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
+        let client = Client {
+            turn: Turn::new(Caller::new(link, self.max_in_flight, stall), &self.common),
+            codec: self.codec,
+            timeout: self.timeout,
+            max_message,
+            types: PhantomData,
+        };
+        client.turn.open(Term::timeout(open_timeout))?;
+        Ok(client)
     }
 }
 

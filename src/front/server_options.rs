@@ -1,32 +1,26 @@
 //! How a server is opened.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::Server;
-use super::responder::Shared;
-use crate::blocking::options::{Common, Observer, TIMEOUT, Term, Waiting};
-use crate::blocking::turn::Turn;
-use crate::codec::{Codec, Json};
-use crate::core::link::Link;
+use super::common::{Common, Observer, TIMEOUT, Waiting};
+use crate::blocking::Blocking;
+use crate::codec::Json;
 use crate::core::recv::EndOfWriters;
-use crate::core::server::Answerer;
-use crate::error::Result;
-use crate::node::{Pair, ReadOpener, Trust, WriteOpener};
+use crate::node::Trust;
 
-/// How a [`Server`] is opened.
+/// How a server is opened: a [`Server`](crate::Server), or that of another front end `E`.
 #[derive(Clone, Debug)]
-pub struct ServerOptions<Req, Rep, C = Json> {
-    common: Common,
-    reply_timeout: Duration,
-    on_end: EndOfWriters,
-    codec: C,
-    types: PhantomData<fn(Req) -> Rep>,
+pub struct ServerOptions<Req, Rep, C = Json, E = Blocking> {
+    pub(crate) common: Common,
+    pub(crate) reply_timeout: Duration,
+    pub(crate) on_end: EndOfWriters,
+    pub(crate) codec: C,
+    types: PhantomData<fn(Req) -> (Rep, E)>,
 }
 
-impl<Req, Rep> ServerOptions<Req, Rep> {
-    pub(super) fn new() -> Self {
+impl<Req, Rep, E> ServerOptions<Req, Rep, Json, E> {
+    pub(crate) fn new() -> Self {
         Self {
             common: Common::default(),
             reply_timeout: TIMEOUT,
@@ -37,14 +31,14 @@ impl<Req, Rep> ServerOptions<Req, Rep> {
     }
 }
 
-impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
+impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
     /// How values become bytes; the client's must be the same. Default: [`Json`].
-    pub fn codec<Other>(self, codec: Other) -> ServerOptions<Req, Rep, Other> {
-        let Self { common, reply_timeout, on_end, types, .. } = self;
-        ServerOptions { common, reply_timeout, on_end, codec, types }
+    pub fn codec<Other>(self, codec: Other) -> ServerOptions<Req, Rep, Other, E> {
+        let Self { common, reply_timeout, on_end, .. } = self;
+        ServerOptions { common, reply_timeout, on_end, codec, types: PhantomData }
     }
 
-    /// How long [`open`](Self::open) waits for the pair to exist and for another server to give it
+    /// How long opening waits for the pair to exist and for another server to give it
     /// up. Default: 30 s.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.common.open_timeout = timeout;
@@ -100,32 +94,5 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self
-    }
-
-    /// Opens the request FIFO, so that clients can call. The reply FIFO is opened when there is
-    /// something to answer: then a client reads it.
-    ///
-    /// # Errors
-    /// By the open timeout: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound), or
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) where another server holds the pair. At once:
-    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
-    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
-    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission).
-    pub fn open(self, pair: &Pair) -> Result<Server<Req, Rep, C>>
-    where
-        C: Codec<Req> + Codec<Rep>,
-    {
-        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
-        let incoming = ReadOpener::new(pair.input(), trust, capacity);
-        let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        let shared = Shared {
-            turn: Turn::new(Answerer::new(link, stall, self.on_end), &self.common),
-            codec: self.codec,
-            timeout: self.reply_timeout,
-            max_message,
-        };
-        shared.turn.open(Term::timeout(open_timeout))?;
-        Ok(Server { shared: Arc::new(shared), types: PhantomData })
     }
 }

@@ -1,0 +1,21 @@
+//! What all front ends share: options, the term of a call, the moment before a wait, the notices
+//! of a long one. Nothing here waits.
+
+mod client_options;
+mod common;
+mod notices;
+mod pause;
+mod receiver_options;
+mod sender_options;
+mod server_options;
+mod term;
+
+pub use client_options::ClientOptions;
+pub use common::Waiting;
+pub(crate) use common::{Common, Observer};
+pub(crate) use notices::Notices;
+pub(crate) use pause::{Pause, Spell};
+pub use receiver_options::ReceiverOptions;
+pub use sender_options::SenderOptions;
+pub use server_options::ServerOptions;
+pub(crate) use term::{Limit, Term};
