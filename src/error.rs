@@ -90,7 +90,7 @@ pub enum ErrorKind {
     /// Nobody has opened the FIFO for writing since we opened it.
     #[error("no process has opened the FIFO for writing yet")]
     NoWriter,
-    /// The peer is there and sends nothing before the deadline.
+    /// Nothing came before the deadline, although a peer is or was there.
     #[error("nothing came in time")]
     TimedOut,
     /// The reader is there and does not make room.
@@ -155,11 +155,15 @@ impl ErrorKind {
         match self {
             Self::NoReader => "start the process that reads this FIFO, or give it longer",
             Self::NoWriter => "start the process that writes to this FIFO, or give it longer",
-            Self::TimedOut => "the peer is alive but silent: look at it, or give it longer",
+            Self::TimedOut => "look at the peer, or give it longer",
             Self::WriteStalled => "the reader is stuck or slow: look at it, or give it longer",
-            Self::PeerClosed => "start the peer again; the next call reconnects",
-            Self::NotFound => "create the FIFO first, or correct the path",
-            Self::AlreadyExists => "open it instead, or remove the file that stands there",
+            Self::PeerClosed => {
+                "start the peer again; clients and senders reconnect with a later call"
+            }
+            Self::NotFound => "create what is missing on the path, or correct it",
+            Self::AlreadyExists => {
+                "adopt it with create_or_open, or remove the file that stands there"
+            }
             Self::NotAFifo => "correct the path; the file there was left untouched",
             Self::Replaced => "call again: the next call opens the new FIFO",
             Self::Untrusted => "chmod or chown the FIFO, or widen the trust option",
@@ -168,10 +172,10 @@ impl ErrorKind {
             Self::TooLarge => "raise the message limit on both sides, or send less",
             Self::WouldTear => "open this end as exclusive, or send a shorter message",
             Self::Torn => "a writer died or does not speak this protocol; the next frame is read",
-            Self::Codec => "both sides must use the same type and the same codec",
+            Self::Codec => "both sides must use the same type, codec and framing",
             Self::Overloaded => "wait for replies, or raise the limit of calls in flight",
             Self::Cancelled => "call again if the answer is still wanted",
-            Self::Remote => "the peer received the request; its message says what it refused",
+            Self::Remote => "the handler failed or panicked: read what it said",
             Self::InvalidName => "use letters, digits, dots, dashes; no slash, no leading dot",
             Self::System => "see the source error",
         }
@@ -217,6 +221,11 @@ impl Error {
     /// What the peer said, or which rule was broken; never payload.
     pub fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
+    }
+
+    /// One sentence on what the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        self.kind().hint()
     }
 
     /// An error a handler answers with: the caller gets it as [`ErrorKind::Remote`].
@@ -293,7 +302,8 @@ impl fmt::Display for Error {
         }
         write!(f, ": {}", report.kind)?;
         if let Some(detail) = &report.detail {
-            write!(f, ": {detail}")?;
+            f.write_str(": ")?;
+            write_plain(f, detail)?;
         }
         if let Some(source) = &report.source {
             write!(f, ": {source}")?;
@@ -314,9 +324,17 @@ impl fmt::Display for Error {
     }
 }
 
+/// A peer's words may end up in a terminal: what would steer it is escaped.
+fn write_plain(f: &mut fmt::Formatter<'_>, words: &str) -> fmt::Result {
+    words.chars().try_for_each(|char| match char.is_control() {
+        true => write!(f, "{}", char.escape_default()),
+        false => write!(f, "{char}"),
+    })
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Error({:?} in {:?}: {self})", self.0.kind, self.0.phase)
+        write!(f, "{:?}: {self}", self.0.kind)
     }
 }
 
@@ -336,6 +354,13 @@ mod tests {
         crosses::<Error>();
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert_eq!(size_of::<Result<()>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_peers_words_cannot_steer_a_terminal() {
+        let error = Error::remote("no\u{1b}[31m\nok");
+        assert_eq!(error.detail(), Some("no\u{1b}[31m\nok"));
+        assert!(error.to_string().contains("no\\u{1b}[31m\\nok"), "{error}");
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        self.turn.with(|caller| term.sign(error, caller.path(Phase::Encode)))
+        self.turn.with(|caller| caller.sign(error, term, Phase::Reply))
     }
 }
 
@@ -208,8 +208,11 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
 }
 
 impl Session for Caller<ReadOpener, WriteOpener> {
-    fn path(&self, _: Phase) -> &Path {
-        self.link().outgoing().path()
+    fn path(&self, phase: Phase) -> &Path {
+        match phase {
+            Phase::Read | Phase::Reply | Phase::Decode => self.link().incoming().path(),
+            _ => self.link().outgoing().path(),
+        }
     }
 
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {

@@ -210,6 +210,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         Ok(moved)
     }
 
+    /// Opens the outgoing FIFO if somebody reads it now, and otherwise leaves it for later.
+    ///
+    /// Whoever has just been heard reads; having the end open for the rest of its life is what
+    /// tells a peer, while it waits for an answer, that this side lives, and when it has died.
+    pub(crate) fn greet(&mut self, now: Instant) {
+        // What is wrong with the path is the news of whoever writes to it.
+        let _ = self.outgoing.step_open(now, Deadline::NEVER);
+    }
+
     fn write(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
         if self.outbox.is_empty() {
             self.stalled_since = None;

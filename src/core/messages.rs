@@ -50,6 +50,11 @@ impl<F: Framing> Messages<F> {
         }
     }
 
+    /// Bytes skipped since the last message.
+    pub(super) fn astray(&self) -> usize {
+        self.astray
+    }
+
     pub(super) fn message(&mut self, found: Found) -> Message<'_> {
         match found {
             Found::Window(range) => Message::Borrowed(self.buffer.consumed(range)),

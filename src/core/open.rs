@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::retry::Schedule;
 use super::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Attempt, Opener, Refusal};
 
 /// The state between two attempts.
@@ -54,5 +54,5 @@ fn refused(refusal: Refusal) -> Error {
         Refusal::NotFound => ErrorKind::NotFound,
         Refusal::Busy => ErrorKind::Busy,
     };
-    Error::new(kind, Phase::Open).with_fate(Fate::NotSent)
+    Error::new(kind, Phase::Open)
 }

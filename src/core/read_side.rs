@@ -20,6 +20,8 @@ pub(crate) struct ReadSide<O: Opener> {
     opening: Opening,
     next_check: Option<Instant>,
     had_writer: bool,
+    /// Whether all writers have left, as of the last read.
+    deserted: bool,
     /// Whether the last writers' departure is latched on a descriptor that cannot be renewed,
     /// because the path is gone: waiting for it to become readable would spin.
     latched: bool,
@@ -27,8 +29,15 @@ pub(crate) struct ReadSide<O: Opener> {
 
 impl<O: Opener<End: Source>> ReadSide<O> {
     pub(crate) fn new(opener: O) -> Self {
-        let opening = Opening::new();
-        Self { end: None, opener, opening, next_check: None, had_writer: false, latched: false }
+        Self {
+            end: None,
+            opener,
+            opening: Opening::new(),
+            next_check: None,
+            had_writer: false,
+            deserted: false,
+            latched: false,
+        }
     }
 
     pub(crate) fn opener(&self) -> &O {
@@ -44,6 +53,11 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         self.had_writer
     }
 
+    /// Whether there were writers and all of them have left.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.deserted
+    }
+
     /// Opens the end, so that a writer can come.
     pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
         if self.end.is_some() {
@@ -54,6 +68,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
             self.end = Some(end);
             self.opening = Opening::new();
             self.had_writer = false;
+            self.deserted = false;
             self.latched = false;
             self.next_check = Some(now + STANDING_CHECK);
         }))
@@ -69,9 +84,13 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         match read {
             Read::Bytes(_) | Read::Empty => {
                 self.had_writer = true;
+                self.deserted = false;
                 self.latched = false;
             }
-            Read::WritersGone => self.had_writer = true,
+            Read::WritersGone => {
+                self.had_writer = true;
+                self.deserted = true;
+            }
             Read::NoWriterYet => {}
         }
         Ok(read)

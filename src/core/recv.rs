@@ -156,6 +156,11 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
             (_, true) => ErrorKind::TimedOut,
             (_, false) => ErrorKind::NoWriter,
         };
-        Error::new(kind, Phase::Read)
+        let error = Error::new(kind, Phase::Read);
+        match (self.messages.astray(), self.side.is_deserted()) {
+            (0, false) => error,
+            (0, true) => error.detailed("the last writer has left"),
+            (bytes, _) => error.detailed(format!("{bytes} bytes came that are no message")),
+        }
     }
 }

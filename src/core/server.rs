@@ -141,6 +141,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 self.link.recycle(event.body);
                 continue;
             }
+            self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
             return Ok(Some(Asked { caller, body: event.body, deadline }));
         }

@@ -21,7 +21,7 @@ use crate::core::errand::{Errand, Key};
 use crate::core::link::{Directions, Link};
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::front::{Common, Notices, Observer, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Ends, Watch};
@@ -31,6 +31,13 @@ use visit::Visit;
 pub(crate) trait Session {
     /// The FIFO that this phase of an errand is about.
     fn path(&self, phase: Phase) -> &Path;
+
+    /// Adds path and times to the error that an errand in this phase has ended with.
+    fn sign(&self, error: Error, term: Term, phase: Phase) -> Error {
+        // A call is about both FIFOs, every other errand about one.
+        let at = if phase == Phase::Reply { error.phase() } else { phase };
+        term.sign(error, self.path(at))
+    }
 
     /// Opens what must be open before anything can come.
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>>;
@@ -113,7 +120,7 @@ impl<S: Session> Turn<S> {
             let wait = match state.session.step_open(now, term.deadline) {
                 Ok(Step::Done(())) => return Ok(()),
                 Ok(Step::Wait(wait)) => wait,
-                Err(error) => return Err(term.sign(error, state.session.path(Phase::Open))),
+                Err(error) => return Err(state.session.sign(error, term, Phase::Open)),
             };
             let (notice, wait) = notices.due(now, wait);
             let (path, ends) =
@@ -154,13 +161,13 @@ impl<S: Session> Turn<S> {
         let mut visit = Visit::new(self, errand, now, term, phase);
         let mut state = self.lock();
         if let Err(error) = visit.begin(&mut state) {
-            return Err(term.sign(error, state.session.path(phase)));
+            return Err(state.session.sign(error, term, phase));
         }
         loop {
             match visit.look(&mut state) {
                 Ok(answer) => {
                     visit.leave(&mut state);
-                    return answer.map_err(|error| term.sign(error, state.session.path(phase)));
+                    return answer.map_err(|error| state.session.sign(error, term, phase));
                 }
                 Err(wait) => state = visit.rest(state, wait)?,
             }

@@ -126,7 +126,7 @@ impl<'a, S: Session, E: Errand<S>> Visit<'a, S, E> {
         if let Some((notice, path)) = notice {
             notices.tell(notice, &path, phase);
         }
-        let signed = |error: Error| term.sign(error, turn.lock().session.path(phase));
+        let signed = |error: Error| turn.lock().session.sign(error, term, phase);
         sleep(ends.borrow(), wait, self.now).map_err(signed)
     }
 

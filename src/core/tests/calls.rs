@@ -132,6 +132,17 @@ fn expired_requests_that_fill_the_memory_make_room_for_the_one_awaited() {
 }
 
 #[test]
+fn a_server_that_takes_its_time_with_the_first_request_is_known_to_be_there() {
+    let mut session = session();
+    let call = session.call(b"slow", ms(100)).unwrap();
+    session.settle(|_, _| {});
+    session.clock.advance(ms(100));
+    session.step_client();
+    let error = session.outcome(call).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::TimedOut, Phase::Reply));
+}
+
+#[test]
 fn what_is_left_of_a_calls_time_travels_with_it() {
     let mut session = session();
     session.call(b"message", ms(1000)).unwrap();

@@ -20,6 +20,31 @@ fn after_the_last_writer_left_a_receiver_waits_without_spinning() {
 }
 
 #[test]
+fn a_silence_after_the_last_writer_left_says_so() {
+    let mut receiving = Receiving::native();
+    drop(receiving.place.pipe().writer(&receiving.place));
+    let error = receiving.step(Deadline::at(receiving.clock.now)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(error.detail(), Some("the last writer has left"));
+    // The next writer is there, and silent.
+    let _writer = receiving.place.pipe().writer(&receiving.place);
+    let error = receiving.step(Deadline::at(receiving.clock.now)).unwrap_err();
+    assert_eq!((error.kind(), error.detail()), (ErrorKind::TimedOut, None));
+}
+
+#[test]
+fn a_silence_after_bytes_that_are_no_message_says_so() {
+    let mut receiving = Receiving::native().with_writer();
+    receiving.place.pipe().put(b"restart\n");
+    let error = receiving.step(Deadline::at(receiving.clock.now)).unwrap_err();
+    assert_eq!(error.detail(), Some("8 bytes came that are no message"));
+    receiving.place.pipe().put(&framed(Native::default(), 1, SHARED, &[b"restart"]));
+    assert_eq!(receiving.next().unwrap().unwrap(), b"restart");
+    let error = receiving.step(Deadline::at(receiving.clock.now)).unwrap_err();
+    assert_eq!((error.kind(), error.detail()), (ErrorKind::TimedOut, None));
+}
+
+#[test]
 fn the_next_writer_is_heard_by_an_end_that_was_renewed() {
     let mut receiving = Receiving::native();
     drop(receiving.place.pipe().writer(&receiving.place));

@@ -52,9 +52,9 @@ fn cc6_every_failed_call_names_its_kind_phase_path_and_times() {
         let call = |text: String| client.request(&text).timeout(TIMEOUT).call().unwrap_err();
         check(&call("x".into()), ErrorKind::NoReader, Phase::Open, pair.input());
         let server = raw::reader(pair.input());
-        check(&call("x".into()), ErrorKind::NoWriter, Phase::Reply, pair.input());
+        check(&call("x".into()), ErrorKind::NoWriter, Phase::Reply, pair.output());
         let _replies = raw::writer(pair.output());
-        check(&call("x".into()), ErrorKind::TimedOut, Phase::Reply, pair.input());
+        check(&call("x".into()), ErrorKind::TimedOut, Phase::Reply, pair.output());
         check(&call("x".repeat(200_001)), ErrorKind::WriteStalled, Phase::Write, pair.input());
         let error = client.ping(TIMEOUT).unwrap_err();
         check(&error, ErrorKind::WriteStalled, Phase::Write, pair.input());

@@ -58,7 +58,7 @@ fn cc12_waiting_is_told_once_a_second_and_not_more() {
             (lonely.path().to_owned(), Phase::Open),
             (full.path().to_owned(), Phase::Write),
             (pair.input().to_owned(), Phase::Read),
-            (pair.input().to_owned(), Phase::Reply),
+            (pair.output().to_owned(), Phase::Reply),
         ];
         let told = told.0.lock().unwrap();
         for (path, phase) in expected {
