@@ -4,6 +4,7 @@
 //! streams will be a third.
 
 use std::io;
+use std::path::Path;
 
 use crate::error::Error;
 
@@ -36,6 +37,9 @@ pub(crate) trait Sink {
 pub(crate) trait Opener {
     /// What it opens.
     type End: std::fmt::Debug;
+
+    /// The name of what it opens.
+    fn path(&self) -> &Path;
 
     /// Tries once. `Err` is for what waiting will not mend.
     fn attempt(&mut self) -> Result<Attempt<Self::End>, Error>;

@@ -11,6 +11,11 @@ pub struct ReceiverStats {
     /// Bytes that were of no frame and were skipped.
     pub skipped_bytes: u64,
     /// Frames and messages that were cut off, overwritten or given up midway.
+    ///
+    /// A frame that was cut off is counted when the next one comes, which shows that its rest never
+    /// will. A long message that was is counted when it gives way to others (at most 32 are put
+    /// together at a time, within the message limit), and whatever is begun, when the stream ends
+    /// ([`EndOfWriters::End`](crate::EndOfWriters::End)) or the FIFO is replaced.
     pub torn: u64,
     /// Whole frames of another version or an unknown kind.
     pub unknown: u64,
@@ -26,7 +31,9 @@ pub struct ReceiverStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SenderStats {
-    /// Messages framed; those of a failed call included.
+    /// Messages framed to their last byte, whether or not they were written then: those of a batch
+    /// that failed are included. One that was refused, or whose call failed before its last part
+    /// was framed, is not.
     pub messages: u64,
     /// Bytes of these messages, framing not counted.
     pub bytes: u64,

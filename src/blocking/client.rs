@@ -2,16 +2,15 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::turn::{HeldEnds, Session, Turn};
+use super::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
 use crate::core::errand::{Calling, Pinging};
 use crate::core::event::Event;
-use crate::core::link::{Directions, Link};
-use crate::core::step::{Step, Wait};
+use crate::core::link::Link;
+use crate::core::session::Session;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
 use crate::front::{ClientOptions, Common, Limit, Term};
@@ -74,12 +73,20 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     ///
     /// # Errors
     /// What became of the request is in [`Error::fate`].
-    /// Not sent: [`ErrorKind::NoReader`] (no server), [`ErrorKind::Busy`] (another client),
-    /// [`ErrorKind::WriteStalled`] (the server does not read), [`ErrorKind::Overloaded`],
-    /// [`ErrorKind::TooLarge`], [`ErrorKind::Codec`] in [`Phase::Encode`].
-    /// Maybe delivered: [`ErrorKind::TimedOut`] (no reply in time), [`ErrorKind::NoWriter`] (and
-    /// the server never opened the reply FIFO), [`ErrorKind::PeerClosed`] (the server died).
-    /// Delivered: [`ErrorKind::Remote`] (the handler failed or panicked), [`ErrorKind::Codec`].
+    ///
+    /// Not sent: [`ErrorKind::NoReader`](crate::ErrorKind::NoReader) (no server),
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) (another client),
+    /// [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled) (the server does not read),
+    /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded),
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge),
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec) in [`Phase::Encode`].
+    ///
+    /// Maybe delivered: [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) (no reply in time),
+    /// [`ErrorKind::NoWriter`](crate::ErrorKind::NoWriter) (and the server never opened the reply
+    /// FIFO), [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed) (the server died).
+    ///
+    /// Delivered: [`ErrorKind::Remote`](crate::ErrorKind::Remote) (the handler failed or panicked),
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec).
     pub fn call(&self, request: &Req) -> Result<Rep> {
         self.request(request).call()
     }
@@ -131,7 +138,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        self.turn.with(|caller| caller.sign(error, term, Phase::Reply))
+        term.sign(self.turn.with(|caller| caller.place(error, Phase::Reply)))
     }
 }
 
@@ -204,39 +211,5 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
     /// As [`Client::call`].
     pub fn call(self) -> Result<Rep> {
         self.client.call_within(self.request, self.limit.begin())
-    }
-}
-
-impl Session for Caller<ReadOpener, WriteOpener> {
-    fn path(&self, phase: Phase) -> &Path {
-        match phase {
-            Phase::Read | Phase::Reply | Phase::Decode => self.link().incoming().path(),
-            _ => self.link().outgoing().path(),
-        }
-    }
-
-    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        let path = self.link().incoming().path().to_path_buf();
-        self.link_mut().step_open(now, deadline).map_err(|error| error.at(&path))
-    }
-
-    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
-        Caller::step(self, now, directions)
-    }
-
-    fn has_output(&mut self) -> bool {
-        !self.link_mut().outbox().is_empty()
-    }
-
-    fn heard_at(&self) -> Option<Instant> {
-        self.link().heard_at()
-    }
-
-    fn wakeups(&mut self) -> &mut Vec<u64> {
-        Caller::wakeups(self)
-    }
-
-    fn ends(&self) -> HeldEnds {
-        HeldEnds::of(self.link())
     }
 }

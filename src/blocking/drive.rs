@@ -11,6 +11,7 @@ use crate::error::{Error, Phase, Result};
 use crate::framing::Framing;
 use crate::front::{Common, Notices, Observer, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
+use crate::pipe::Opener;
 use crate::sys::{self, Ends};
 
 /// What can be waited on.
@@ -47,7 +48,7 @@ pub(crate) fn drive<E: Endpoint, T>(
     let mut notices = None;
     loop {
         let wait = match step(endpoint, now) {
-            Err(error) => return Err(term.sign(error, endpoint.path())),
+            Err(error) => return Err(term.sign(error.at(endpoint.path()))),
             Ok(Step::Done(value)) => {
                 if let Some(spell) = &spell {
                     waiter.pause.end(spell, Instant::now());
@@ -69,7 +70,7 @@ pub(crate) fn drive<E: Endpoint, T>(
         if let Some(notice) = notice {
             notices.tell(notice, endpoint.path(), phase);
         }
-        sleep(endpoint.ends(), until, now).map_err(|error| term.sign(error, endpoint.path()))?;
+        sleep(endpoint.ends(), until, now).map_err(|error| term.sign(error.at(endpoint.path())))?;
         now = Instant::now();
     }
 }

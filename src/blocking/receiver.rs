@@ -21,6 +21,29 @@ use crate::stats::ReceiverStats;
 /// It holds the reading end alone, by an advisory lock, so that no second receiver steals bytes.
 /// The end of one writer is not the end of the stream: unless told otherwise
 /// ([`ReceiverOptions::end_of_writers`]), a receiver waits for the next.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("events.fifo");
+/// use fifowire::{EndOfWriters, Fifo, Receiver, Sender};
+/// use std::time::Duration;
+///
+/// let fifo = Fifo::create(&path)?;
+/// let mut receiver = Receiver::<(String, u32)>::options()
+///     .timeout(Duration::from_secs(5))
+///     .end_of_writers(EndOfWriters::End)
+///     .open(fifo.path())?;
+/// let mut sender = Sender::<(String, u32)>::open(fifo.path())?;
+/// sender.send(&("door".to_owned(), 1))?;
+/// sender.send(&("door".to_owned(), 0))?;
+/// assert_eq!(receiver.recv()?, ("door".to_owned(), 1));
+///
+/// // The last writer leaves, and here that is the end.
+/// drop(sender);
+/// let rest: Vec<_> = receiver.messages().collect::<Result<_, _>>()?;
+/// assert_eq!(rest, [("door".to_owned(), 0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Receiver<T, C = Json, F = Native> {
     incoming: Incoming<ReadOpener, F>,
     codec: C,
@@ -130,7 +153,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
     }
 
     fn sign(&self, error: Error, limit: Limit) -> Error {
-        limit.begin().sign(error, self.incoming.path())
+        limit.begin().sign(error.at(self.incoming.path()))
     }
 }
 

@@ -75,14 +75,22 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
     /// Sends one value: `Ok` means that the FIFO has accepted every byte of it.
     ///
     /// Where the reader has left since the last value, this waits for the next reader first; what
-    /// the last reader had not read is gone with it.
+    /// the last reader had not read is gone with it. Values that were [fed](Self::feed) before are
+    /// written first, in their order.
     ///
     /// # Errors
-    /// [`ErrorKind::NoReader`], [`ErrorKind::NotFound`]: nobody came in time; not sent.
-    /// [`ErrorKind::WriteStalled`], [`ErrorKind::PeerClosed`], [`ErrorKind::Replaced`]: not sent,
-    /// or cut midway, as [`Error::fate`] and [`Error::progress`] say; the next call opens the FIFO
-    /// anew. [`ErrorKind::Codec`], [`ErrorKind::TooLarge`], [`ErrorKind::WouldTear`]: refused
-    /// before the first byte.
+    /// [`ErrorKind::NoReader`](crate::ErrorKind::NoReader),
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound): nobody came in time; not sent.
+    ///
+    /// [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled),
+    /// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed),
+    /// [`ErrorKind::Replaced`](crate::ErrorKind::Replaced): not sent, or cut midway, as
+    /// [`Error::fate`](crate::Error::fate) and [`Error::progress`](crate::Error::progress) say; the
+    /// next call opens the FIFO anew.
+    ///
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec),
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge),
+    /// [`ErrorKind::WouldTear`](crate::ErrorKind::WouldTear): refused before the first byte.
     pub fn send(&mut self, value: &T) -> Result<()> {
         self.send_within(value, Limit::Timeout(self.timeout))
     }
@@ -106,8 +114,32 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
     /// Adds a value to a batch that [`flush`](Self::flush) writes; a batch that is full is written
     /// on the way. Many small values in one write are about ten times cheaper than a write each.
     ///
+    /// What was fed and not flushed is lost when the sender is dropped. A [`send`](Self::send)
+    /// flushes too: it writes what was fed before it, and then its own value.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("numbers.fifo");
+    /// use fifowire::{Fifo, Receiver, Sender};
+    ///
+    /// let fifo = Fifo::create(&path)?;
+    /// let mut receiver = Receiver::<u32>::open(fifo.path())?;
+    /// let mut sender = Sender::<u32>::open(fifo.path())?;
+    /// sender.feed(&1)?;
+    /// sender.feed(&2)?;
+    /// assert_eq!(receiver.try_recv()?, None);
+    /// sender.send(&3)?;
+    /// assert_eq!([receiver.recv()?, receiver.recv()?, receiver.recv()?], [1, 2, 3]);
+    ///
+    /// sender.feed(&4)?;
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`send`](Self::send). A failure ends the batch: what of it was not written never will be.
+    /// As [`send`](Self::send). A write that fails ends the batch: what of it was not written never
+    /// will be. A value that is refused before its first byte leaves those before it as they were.
     pub fn feed(&mut self, value: &T) -> Result<()> {
         self.frame(value, Limit::Timeout(self.timeout)).map(drop)
     }
@@ -143,7 +175,7 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
     /// Frames a value. Answers the term of the call, if it had to wait and so has begun.
     fn frame(&mut self, value: &T, limit: Limit) -> Result<Option<Term>> {
         let framed = self.encode(value).and_then(|()| self.outgoing.offer(&self.message));
-        if framed.map_err(|error| limit.begin().sign(error, self.outgoing.path()))? {
+        if framed.map_err(|error| limit.begin().sign(error.at(self.outgoing.path())))? {
             return Ok(None);
         }
         let (term, message) = (limit.begin(), &self.message);
@@ -190,9 +222,12 @@ impl<T, C, F> SenderOptions<T, C, F> {
     /// released by this.
     ///
     /// # Errors
-    /// By the open timeout: [`ErrorKind::NoReader`], [`ErrorKind::NotFound`],
-    /// [`ErrorKind::Busy`]. At once: [`ErrorKind::NotAFifo`], [`ErrorKind::Untrusted`],
-    /// [`ErrorKind::Permission`]. No descriptor is left behind.
+    /// By the open timeout: [`ErrorKind::NoReader`](crate::ErrorKind::NoReader),
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound),
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy). At once:
+    /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo),
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted),
+    /// [`ErrorKind::Permission`](crate::ErrorKind::Permission). No descriptor is left behind.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Sender<T, C, F>>
     where
         C: Codec<T>,

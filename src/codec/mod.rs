@@ -40,6 +40,12 @@ pub use bytes::Bytes;
 pub use text::Text;
 
 /// Turns values of `T` into the bytes of one message, and back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no codec for `{T}`",
+    note = "`Json` needs fifowire's feature `json`, on by default; `Postcard` its feature `postcard`",
+    note = "both carry types that derive `Serialize` and `Deserialize`: \
+            `cargo add serde --features derive`"
+)]
 pub trait Codec<T>: Clone + fmt::Debug {
     /// Appends the value's bytes to `out`, which may hold other messages already.
     ///

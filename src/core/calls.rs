@@ -39,7 +39,7 @@ pub(crate) enum Answer {
 /// Hashes an id that was counted up by this side: no peer chooses it, so one multiplication by
 /// Knuth's constant (2^64 divided by the golden ratio) spreads it enough.
 #[derive(Debug, Default)]
-struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl Hasher for Spread {
     fn finish(&self) -> u64 {

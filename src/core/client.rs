@@ -1,11 +1,14 @@
 //! The calling side of a session.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::calls::{Answer, CallId, Calls};
+use super::errand::Key;
 use super::event::{Event, Verb};
 use super::link::{Directions, Link};
 use super::outbox::TakenBack;
+use super::session::Session;
 use super::step::Wait;
 use super::wire::{self, Failure, FailureCode, Remaining};
 use crate::deadline::Deadline;
@@ -187,6 +190,34 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.link.outbox().push(cancel);
         }
         taken
+    }
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
+    type R = R;
+    type W = W;
+
+    fn link(&self) -> &Link<R, W> {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link<R, W> {
+        &mut self.link
+    }
+
+    fn path(&self, phase: Phase) -> &Path {
+        match phase {
+            Phase::Read | Phase::Reply | Phase::Decode => self.link.incoming().path(),
+            _ => self.link.outgoing().path(),
+        }
+    }
+
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        self.step(now, directions)
+    }
+
+    fn wakeups(&mut self) -> &mut Vec<Key> {
+        self.wakeups()
     }
 }
 

@@ -104,6 +104,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.outgoing.end()
     }
 
+    /// The ends that are open now.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn ends_mut(&mut self) -> (Option<&mut R::End>, Option<&mut W::End>) {
+        (self.incoming.end_mut(), self.outgoing.end_mut())
+    }
+
     pub(crate) fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
     }

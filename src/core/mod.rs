@@ -22,6 +22,7 @@ pub(crate) mod recv;
 pub(crate) mod retry;
 pub(crate) mod send;
 pub(crate) mod server;
+pub(crate) mod session;
 pub(crate) mod step;
 pub(crate) mod wire;
 pub(crate) mod write_side;

@@ -48,6 +48,11 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         self.end.as_ref()
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn end_mut(&mut self) -> Option<&mut O::End> {
+        self.end.as_mut()
+    }
+
     /// Whether anybody has had the FIFO open for writing since this end was opened.
     pub(crate) fn had_writer(&self) -> bool {
         self.had_writer

@@ -47,6 +47,11 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         self.side.end()
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn end_mut(&mut self) -> Option<&mut O::End> {
+        self.side.end_mut()
+    }
+
     pub(crate) fn stats(&self) -> ReceiverStats {
         self.messages.stats
     }

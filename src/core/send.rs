@@ -67,6 +67,11 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.side.end()
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn end_mut(&mut self) -> Option<&mut O::End> {
+        self.side.end_mut()
+    }
+
     pub(crate) fn stats(&self) -> SenderStats {
         self.stats
     }
@@ -222,12 +227,24 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         Ok(Step::Wait(Wait::writable(until.earlier(self.side.next_check()))))
     }
 
-    /// A call has failed: nothing of what it left here is ever written, and an end that was left
-    /// inside a message is closed and opened again under another epoch.
+    /// Lets go of the end; the next write opens it again.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn close(&mut self) {
+        self.side.close();
+    }
+
+    /// A call has failed, and says how far it got.
     fn give_up(&mut self, error: Error, rest: usize) -> Error {
         let left = (self.unit.len() - self.written + rest) as u64;
         let error = error.with_progress(self.accepted, self.accepted + left);
         let fate = if self.accepted > 0 { Fate::MaybeDelivered } else { Fate::NotSent };
+        self.abandon();
+        error.with_fate(fate)
+    }
+
+    /// Nothing of what was handed over and is not written yet ever will be; an end that was left
+    /// inside a message is closed and opened again under another epoch.
+    pub(crate) fn abandon(&mut self) {
         if self.accepted > 0 {
             self.side.close();
             self.framing.begin((self.epoch)());
@@ -239,7 +256,6 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.accepted = 0;
         self.stalled_since = None;
         self.side.stop_opening();
-        error.with_fate(fate)
     }
 }
 

@@ -1,11 +1,14 @@
 //! The answering side of a session.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::errand::Key;
 use super::event::{Event, Verb};
 use super::link::{Directions, Link};
 use super::outbox::{self, TakenBack, Ticket};
 use super::recv::EndOfWriters;
+use super::session::Session;
 use super::step::Wait;
 use super::wire::{Failure, FailureCode, Remaining};
 use crate::deadline::Deadline;
@@ -230,5 +233,33 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     pub(crate) fn silence(&self) -> Error {
         let kind = if self.link.had_writer() { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
         Error::new(kind, Phase::Read)
+    }
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
+    type R = R;
+    type W = W;
+
+    fn link(&self) -> &Link<R, W> {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link<R, W> {
+        &mut self.link
+    }
+
+    fn path(&self, phase: Phase) -> &Path {
+        match phase {
+            Phase::Encode | Phase::Write => self.link.outgoing().path(),
+            _ => self.link.incoming().path(),
+        }
+    }
+
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        self.step(now, directions)
+    }
+
+    fn wakeups(&mut self) -> &mut Vec<Key> {
+        self.wakeups()
     }
 }

@@ -91,7 +91,8 @@ pub trait Framing: Clone + fmt::Debug {
 /// How much a unit may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// The most bytes a unit may have.
+    /// The most bytes a unit may have: `PIPE_BUF` on an end that others may write to (4096 on
+    /// Linux), 8 KiB on one that is held alone.
     pub bytes: usize,
     /// Whether others may write to the same end, so that a unit must be one atomic write.
     pub shared: bool,
@@ -159,8 +160,9 @@ impl Decoded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FramingError {
-    /// It must go out in one atomic write and is too long for one.
-    #[error("the message does not fit into one atomic write")]
+    /// It must go out in one atomic write, is too long for one, and the framing has no parts that a
+    /// reader could tell apart from other writers' bytes.
+    #[error("this framing cannot cut a message into parts")]
     WouldTear,
     /// It is longer than the framing can express.
     #[error("the message is longer than the framing can express")]

@@ -47,8 +47,8 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// How long opening waits for the pair to exist and for another client to give it
-    /// up. Default: 30 s.
+    /// How long opening waits for the pair to exist and for another client to give it up.
+    /// Default: 30 s.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.common.open_timeout = timeout;
         self
@@ -61,8 +61,8 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// The largest request and reply, in bytes as encoded. Default: 16 MiB; at
-    /// most 4 GiB less 1 KiB.
+    /// The largest request and reply, in bytes as encoded. Default: 16 MiB; at most 4 GiB less
+    /// 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.common.limit_messages(bytes);
         self

@@ -47,15 +47,15 @@ impl<T, C, F, E> ReceiverOptions<T, C, F, E> {
         ReceiverOptions { common, timeout, on_end, codec, framing, types: PhantomData }
     }
 
-    /// How long opening waits for the FIFO to exist and for another receiver to give
-    /// it up. Default: 30 s.
+    /// How long opening waits for the FIFO to exist and for another receiver to give it up.
+    /// Default: 30 s.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.common.open_timeout = timeout;
         self
     }
 
-    /// How long one receive waits for a value. Default: without end, because that a
-    /// value comes is what it waits for.
+    /// How long one receive waits for a value. Default: without end, because that a value comes is
+    /// what it waits for.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

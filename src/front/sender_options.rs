@@ -65,8 +65,7 @@ impl<T, C, F, E> SenderOptions<T, C, F, E> {
         self
     }
 
-    /// The largest message, in bytes after encoding. Default: 16 MiB; at
-    /// most 4 GiB less 1 KiB.
+    /// The largest message, in bytes after encoding. Default: 16 MiB; at most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.common.limit_messages(bytes);
         self
@@ -76,7 +75,8 @@ impl<T, C, F, E> SenderOptions<T, C, F, E> {
     /// messages travel in large frames. Default: shared, with frames of at most `PIPE_BUF` bytes.
     ///
     /// The lock is advisory; it binds senders of this crate and is released by the kernel when the
-    /// holder dies. Opening waits for it under its timeout and fails with [`ErrorKind::Busy`](crate::ErrorKind::Busy).
+    /// holder dies. Opening waits for it under its timeout and fails with
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy).
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
         self

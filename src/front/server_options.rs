@@ -38,8 +38,8 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         ServerOptions { common, reply_timeout, on_end, codec, types: PhantomData }
     }
 
-    /// How long opening waits for the pair to exist and for another server to give it
-    /// up. Default: 30 s.
+    /// How long opening waits for the pair to exist and for another server to give it up.
+    /// Default: 30 s.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.common.open_timeout = timeout;
         self
@@ -64,8 +64,7 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
     }
 
     /// The largest request and reply, in bytes as encoded. A server holds at most this much of
-    /// requests that nobody has taken. Default: 16 MiB; at
-    /// most 4 GiB less 1 KiB.
+    /// requests that nobody has taken. Default: 16 MiB; at most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.common.limit_messages(bytes);
         self

@@ -1,6 +1,5 @@
 //! The term of one call: when it began, and when it must end.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
@@ -49,8 +48,8 @@ impl Term {
         if bytes <= SHORT { self.began } else { Instant::now() }
     }
 
-    /// Adds path and times to an error of this call.
-    pub(crate) fn sign(self, error: Error, path: &Path) -> Error {
-        error.at(path).timed(self.began.elapsed(), self.deadline.remaining(self.began))
+    /// Adds the times of this call to its error.
+    pub(crate) fn sign(self, error: Error) -> Error {
+        error.timed(self.began.elapsed(), self.deadline.remaining(self.began))
     }
 }

@@ -40,6 +40,11 @@ impl<H: Held> ReadEnd<H> {
         &self.held
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn held_mut(&mut self) -> &mut H {
+        &mut self.held
+    }
+
     pub(crate) fn capacity(&self) -> Option<usize> {
         sys::capacity(self.held.as_fd())
     }
@@ -74,7 +79,7 @@ impl<H: Held> Source for ReadEnd<H> {
             let outcome = read(fd, buffer);
             // A pipe gives all it has: less than asked for is all there was.
             let more = matches!(outcome, Ok(Read::Bytes(count)) if count == buffer.len());
-            Attempted { outcome, exhausted: !more }
+            Attempted::new(outcome, more)
         })
     }
 
@@ -110,6 +115,11 @@ impl<H: Held> WriteEnd<H> {
         &self.held
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn held_mut(&mut self) -> &mut H {
+        &mut self.held
+    }
+
     pub(crate) fn capacity(&self) -> Option<usize> {
         sys::capacity(self.held.as_fd())
     }
@@ -121,7 +131,7 @@ impl<H: Held> Sink for WriteEnd<H> {
             let outcome = write(fd, bytes);
             // A pipe takes all it has room for: less than offered is all there was.
             let more = matches!(outcome, Ok(Write::Bytes(count)) if count == bytes.len());
-            Attempted { outcome, exhausted: !more }
+            Attempted::new(outcome, more)
         })
     }
 

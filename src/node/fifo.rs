@@ -12,7 +12,7 @@ use crate::sys::{self, Identity};
 /// A FIFO that exists, pinned: its inode is not given to another file while this value lives.
 ///
 /// A FIFO that was created is removed on drop, unless its path names another file by then; one
-/// that was opened stays.
+/// that was opened or adopted stays.
 ///
 /// ```
 /// # let directory = tempfile::tempdir()?;
@@ -34,7 +34,20 @@ pub struct Fifo {
     _pin: OwnedFd,
 }
 
-/// How a FIFO is created or opened.
+/// How a FIFO is created or opened. By default it gets the mode `0600`, is trusted by
+/// [`Trust::default`], and is removed on drop where this side created it.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("events.fifo");
+/// use fifowire::FifoOptions;
+///
+/// // For a group, and there to stay when this process ends.
+/// let fifo = FifoOptions::default().mode(0o660).keep(true).create(&path)?;
+/// drop(fifo);
+/// assert!(path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FifoOptions {
     mode: u32,
@@ -42,11 +55,19 @@ pub struct FifoOptions {
     keep: bool,
 }
 
+impl Default for FifoOptions {
+    fn default() -> Self {
+        Self { mode: 0o600, trust: Trust::default(), keep: false }
+    }
+}
+
 impl Fifo {
     /// Creates a FIFO with mode `0600` at `path`, where nothing may stand yet.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] where something stands at the path; it is left untouched.
+    /// [`ErrorKind::NotFound`] where the directory is missing, [`ErrorKind::Permission`] where
+    /// this user may not write to it.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
         Self::options().create(path)
     }
@@ -60,9 +81,9 @@ impl Fifo {
         Self::options().open(path)
     }
 
-    /// Options: mode, trust, whether it stays.
+    /// Options: mode, trust, whether it stays. The same as [`FifoOptions::default`].
     pub fn options() -> FifoOptions {
-        FifoOptions { mode: 0o600, trust: Trust::default(), keep: false }
+        FifoOptions::default()
     }
 
     /// Where it stands.
@@ -108,7 +129,7 @@ impl FifoOptions {
     /// place by a rename that never replaces: no peer ever sees it half made.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] where something stands at the path; it is left untouched.
+    /// As [`Fifo::create`].
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Fifo> {
         let path = path.as_ref();
         let failed = |error: io::Error| Error::system(error, Phase::Create).at(path);
@@ -148,7 +169,24 @@ impl FifoOptions {
         })
     }
 
-    /// Creates the FIFO, or opens the one that a process which was killed has left behind.
+    /// Creates the FIFO, or adopts the one that a process which was killed has left behind.
+    ///
+    /// One that is adopted keeps its mode, and stays when the value is dropped, whatever
+    /// [`keep`](Self::keep) says: the process that made it may be there after all.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("events.fifo");
+    /// use fifowire::Fifo;
+    ///
+    /// let made = Fifo::options().create_or_open(&path)?;
+    /// let adopted = Fifo::options().create_or_open(&path)?;
+    /// drop(adopted);
+    /// assert!(path.exists());
+    /// drop(made);
+    /// assert!(!path.exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`create`](Self::create) and [`open`](Self::open), but never

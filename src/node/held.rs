@@ -4,6 +4,9 @@
 //! when, and must be told of every attempt that found it otherwise: so each attempt goes through
 //! whatever holds the descriptor.
 
+// Bounds of the public, sealed trait that tells the front ends apart; without those it is not seen.
+#![cfg_attr(not(any(feature = "tokio", feature = "async-io")), allow(unreachable_pub))]
+
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,17 +24,31 @@ pub trait Held: AsFd + fmt::Debug + Send + Sync + Sized + 'static {
     fn hold(fd: OwnedFd) -> io::Result<Self>;
 
     /// Runs `operation` once.
-    fn attempt<R>(&self, operation: impl FnOnce(BorrowedFd<'_>) -> Attempted<R>) -> R;
+    fn attempt<R>(&self, operation: impl FnMut(BorrowedFd<'_>) -> Attempted<R>) -> R;
 
     /// Stops listening to the descriptor and keeps it open.
     fn retire(self) -> io::Result<Self::Retired>;
 }
 
 /// What came of an attempt.
-pub struct Attempted<R> {
-    pub(crate) outcome: R,
-    /// Whether there is nothing more to be had from the descriptor until it becomes ready again.
-    pub(crate) exhausted: bool,
+#[derive(Debug)]
+pub enum Attempted<R> {
+    /// Another attempt at once may have more.
+    More(R),
+    /// There is nothing more to be had from the descriptor until it becomes ready again.
+    Exhausted(R),
+}
+
+impl<R> Attempted<R> {
+    pub(crate) fn new(outcome: R, more: bool) -> Self {
+        if more { Self::More(outcome) } else { Self::Exhausted(outcome) }
+    }
+
+    pub(crate) fn into_outcome(self) -> R {
+        match self {
+            Self::More(outcome) | Self::Exhausted(outcome) => outcome,
+        }
+    }
 }
 
 /// Shared with threads that sleep on it while another exchanges it.
@@ -46,8 +63,8 @@ impl Held for Shared {
         Ok(Arc::new(fd))
     }
 
-    fn attempt<R>(&self, operation: impl FnOnce(BorrowedFd<'_>) -> Attempted<R>) -> R {
-        operation(self.as_fd()).outcome
+    fn attempt<R>(&self, mut operation: impl FnMut(BorrowedFd<'_>) -> Attempted<R>) -> R {
+        operation(self.as_fd()).into_outcome()
     }
 
     fn retire(self) -> io::Result<Self> {

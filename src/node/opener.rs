@@ -50,10 +50,6 @@ impl<H: Held> ReadOpener<H> {
         Self { place: Place::new(path, trust, capacity, H::WATCHES), kept_by: PhantomData }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.place.path
-    }
-
     /// Tells of changes to the path, while the end is being opened.
     pub(crate) fn watch(&self) -> Option<&Arc<Watch>> {
         self.place.watch.as_ref()
@@ -66,10 +62,6 @@ impl<H: Held> WriteOpener<H> {
         Self { place, alone, kept_by: PhantomData }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.place.path
-    }
-
     /// Tells of changes to the path, while the end is being opened.
     pub(crate) fn watch(&self) -> Option<&Arc<Watch>> {
         self.place.watch.as_ref()
@@ -78,6 +70,10 @@ impl<H: Held> WriteOpener<H> {
 
 impl<H: Held> Opener for ReadOpener<H> {
     type End = ReadEnd<H>;
+
+    fn path(&self) -> &Path {
+        &self.place.path
+    }
 
     fn settle(&mut self) {
         self.place.watch = None;
@@ -92,6 +88,10 @@ impl<H: Held> Opener for ReadOpener<H> {
 
 impl<H: Held> Opener for WriteOpener<H> {
     type End = WriteEnd<H>;
+
+    fn path(&self) -> &Path {
+        &self.place.path
+    }
 
     fn settle(&mut self) {
         self.place.watch = None;

@@ -8,8 +8,8 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 /// A pair of FIFOs in one directory, named from the server's point of view: `NAME.in.fifo` flows
 /// into the server, `NAME.out.fifo` out of it.
 ///
-/// The side that creates the pair removes it when its value is dropped. The other side names it
-/// with [`Pair::at`].
+/// The side that creates the pair removes it when its value is dropped; what it adopted stays
+/// ([`create_or_open`](Self::create_or_open)). The other side names the pair with [`Pair::at`].
 ///
 /// ```
 /// # let directory = tempfile::tempdir()?;
@@ -32,8 +32,8 @@ impl Pair {
     /// Creates both FIFOs with mode `0600`, where nothing may stand yet.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidName`] for a name that is not a plain file name, and those of
-    /// [`Fifo::create`].
+    /// [`ErrorKind::InvalidName`] for a name that is not a plain file name, with the name in
+    /// [`Error::detail`], and those of [`Fifo::create`].
     pub fn create(directory: impl AsRef<Path>, name: &str) -> Result<Self> {
         Self::create_with(directory, name, Fifo::options())
     }
@@ -50,7 +50,28 @@ impl Pair {
         Self::made_by(directory.as_ref(), name, |path| options.create(path))
     }
 
-    /// Creates both FIFOs, or adopts those that a killed server has left behind.
+    /// Creates both FIFOs, or adopts those that a killed server has left behind: a process that
+    /// ends by a signal, Ctrl-C for one, removes nothing.
+    ///
+    /// Each FIFO goes by itself: one that was created here is removed when the pair is dropped,
+    /// one that was adopted keeps its mode and stays, because the server that made it may be there
+    /// after all. Where it is, [`Server::open`](crate::Server::open) says
+    /// [`ErrorKind::Busy`].
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use fifowire::{Fifo, FifoOptions, Pair};
+    ///
+    /// // What a killed server leaves behind ...
+    /// drop(Pair::create_with(directory.path(), "agent", Fifo::options().keep(true))?);
+    /// // ... is in the way of `create`, and is adopted here.
+    /// assert!(Pair::create(directory.path(), "agent").is_err());
+    /// let pair = Pair::create_or_open(directory.path(), "agent", FifoOptions::default())?;
+    /// let input = pair.input().to_path_buf();
+    /// drop(pair);
+    /// assert!(input.exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`create`](Self::create), and those of [`Fifo::open`] for what is adopted.
@@ -65,7 +86,7 @@ impl Pair {
     /// Names the pair that the other side has created or will create. Nothing is opened.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidName`].
+    /// [`ErrorKind::InvalidName`], with the name in [`Error::detail`].
     pub fn at(directory: impl AsRef<Path>, name: &str) -> Result<Self> {
         let (input, output) = paths(directory.as_ref(), name)?;
         Ok(Self { input, output, _owned: None })
@@ -93,7 +114,8 @@ impl Pair {
 fn paths(directory: &Path, name: &str) -> Result<(PathBuf, PathBuf)> {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !plain || name.is_empty() || name.starts_with('.') || name.len() > MAX_NAME {
-        return Err(Error::new(ErrorKind::InvalidName, Phase::Create));
+        // In quotes, so that an empty name is seen too.
+        return Err(Error::new(ErrorKind::InvalidName, Phase::Create).detailed(format!("{name:?}")));
     }
     let path = |direction| directory.join(format!("{name}.{direction}.fifo"));
     Ok((path("in"), path("out")))

@@ -17,6 +17,8 @@ pub(crate) use file::{
 };
 pub(crate) use host::{coarse_clock, effective_uid, monotonic_ns, one_core, random_u64};
 pub(crate) use lock::{lock_reader, lock_writer};
+#[cfg(feature = "tokio")]
+pub(crate) use transfer::has_news;
 pub(crate) use transfer::{capacity, has_hung_up, has_reader, read, set_capacity, write};
 pub(crate) use wait::{Ends, wait};
 pub(crate) use watch::Watch;

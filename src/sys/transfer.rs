@@ -33,6 +33,12 @@ pub(crate) fn has_hung_up(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(events.contains(PollFlags::POLLHUP) && !events.contains(PollFlags::POLLIN))
 }
 
+/// Whether a read would find anything: bytes, or that all writers have left.
+#[cfg(feature = "tokio")]
+pub(crate) fn has_news(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(events(fd, PollFlags::POLLIN)?.intersects(PollFlags::POLLIN | PollFlags::POLLHUP))
+}
+
 /// Whether anybody has the FIFO that `fd` writes to open for reading.
 pub(crate) fn has_reader(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(!events(fd, PollFlags::empty())?.intersects(PollFlags::POLLERR | PollFlags::POLLHUP))

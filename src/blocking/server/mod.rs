@@ -6,18 +6,17 @@ use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use responder::{Request, Responder};
 
-use super::turn::{HeldEnds, Session, Turn};
+use super::turn::Turn;
 use crate::codec::{Codec, Json};
 use crate::core::errand::Receiving;
-use crate::core::link::{Directions, Link};
+use crate::core::link::Link;
 use crate::core::server::{Answerer, Asked};
-use crate::core::step::{Step, Wait};
+use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -31,8 +30,33 @@ use responder::Shared;
 /// replies of type `Rep`.
 ///
 /// [`serve`](Self::serve) runs a handler on this thread; [`requests`](Self::requests) hands out
-/// requests whose replies may be sent from any thread. Clients come and go; by default a server
-/// waits for the next.
+/// requests whose replies may be sent from any thread. Clients come and go, one at a time; by
+/// default a server waits for the next.
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// use fifowire::{Client, EndOfWriters, ErrorKind, Pair, Server};
+///
+/// let pair = Pair::create(directory.path(), "agent")?;
+/// let mut server =
+///     Server::<String, usize>::options().end_of_writers(EndOfWriters::End).open(&pair)?;
+/// let service = std::thread::spawn(move || {
+///     server.serve(|text, _| match text.chars().count() {
+///         0 => Err("nothing to count"),
+///         count => Ok(count),
+///     })
+/// });
+///
+/// let client = Client::<String, usize>::open(&pair)?;
+/// assert_eq!(client.call(&"four".to_owned())?, 4);
+/// let error = client.call(&String::new()).unwrap_err();
+/// assert_eq!((error.kind(), error.detail()), (ErrorKind::Remote, Some("nothing to count")));
+///
+/// // The last client leaves, and here that is the end.
+/// drop(client);
+/// service.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Server<Req, Rep, C = Json> {
     shared: Arc<Shared<C>>,
     types: PhantomData<fn(Req) -> Rep>,
@@ -63,6 +87,25 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     /// A handler's error and a handler's panic reach the caller as [`ErrorKind::Remote`] with
     /// their words, and the server goes on. So it does when a client dies before its reply.
     ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use fifowire::{Client, Pair, Server};
+    /// use std::convert::Infallible;
+    ///
+    /// let pair = Pair::create(directory.path(), "agent")?;
+    /// let mut server = Server::<u32, u32>::open(&pair)?;
+    /// let service = std::thread::spawn(move || {
+    ///     server.serve(|number, context| {
+    ///         context.stop(); // after this request
+    ///         Ok::<_, Infallible>(number + 1) // this handler cannot fail
+    ///     })
+    /// });
+    ///
+    /// assert_eq!(Client::<u32, u32>::open(&pair)?.call(&41)?, 42);
+    /// service.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// What ends the server itself, such as a path that is no longer a FIFO.
     pub fn serve<E: fmt::Display>(
@@ -91,6 +134,30 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
 
     /// The requests to come, each with a handle for its reply that can go to another thread. Ends
     /// as [`serve`](Self::serve) does. An error concerns the server itself.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use fifowire::{Client, EndOfWriters, Pair, Request, Server};
+    /// use std::thread;
+    ///
+    /// let pair = Pair::create(directory.path(), "agent")?;
+    /// let options = Server::<u32, u32>::options().end_of_writers(EndOfWriters::End);
+    /// let mut server = options.open(&pair)?;
+    /// let service = thread::spawn(move || {
+    ///     for request in server.requests() {
+    ///         let Request { value, responder } = request?;
+    ///         // Answered from a thread of its own, while the next request is taken here.
+    ///         thread::spawn(move || responder.send(&(value + 1)));
+    ///     }
+    ///     Ok::<_, fifowire::Error>(())
+    /// });
+    ///
+    /// let client = Client::<u32, u32>::open(&pair)?;
+    /// assert_eq!(client.call(&41)?, 42);
+    /// drop(client);
+    /// service.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn requests(&mut self) -> Requests<'_, Req, Rep, C> {
         Requests { server: self }
     }
@@ -138,7 +205,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        self.shared.turn.with(|answerer| term.sign(error, answerer.path(Phase::Read)))
+        term.sign(self.shared.turn.with(|answerer| answerer.place(error, Phase::Read)))
     }
 
     /// Reads a request; one that cannot be read is answered here and now.
@@ -230,38 +297,5 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Iterator for Requests<'_, Req, Rep, C
 
     fn next(&mut self) -> Option<Self::Item> {
         self.server.next(Term::until(Deadline::NEVER)).transpose()
-    }
-}
-
-impl Session for Answerer<ReadOpener, WriteOpener> {
-    fn path(&self, phase: Phase) -> &Path {
-        match phase {
-            Phase::Encode | Phase::Write => self.link().outgoing().path(),
-            _ => self.link().incoming().path(),
-        }
-    }
-
-    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        self.link_mut().step_open(now, deadline)
-    }
-
-    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
-        Answerer::step(self, now, directions)
-    }
-
-    fn has_output(&mut self) -> bool {
-        !self.link_mut().outbox().is_empty()
-    }
-
-    fn heard_at(&self) -> Option<Instant> {
-        self.link().heard_at()
-    }
-
-    fn wakeups(&mut self) -> &mut Vec<u64> {
-        Answerer::wakeups(self)
-    }
-
-    fn ends(&self) -> HeldEnds {
-        HeldEnds::of(self.link())
     }
 }

@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::blocking::turn::{Session, Turn};
+use crate::blocking::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying};
 use crate::core::server::{Answerer, Caller};
+use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
@@ -59,12 +60,14 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
     ///
-    /// It is given up when the caller has stopped waiting, or after
-    /// [`ServerOptions::reply_timeout`](crate::ServerOptions::reply_timeout).
+    /// It is given up when the caller's [deadline](Self::deadline) has come, or after
+    /// [`ServerOptions::reply_timeout`](crate::ServerOptions::reply_timeout). Where the caller has
+    /// stopped waiting before, one attempt is made: a reply for which there is room is written and
+    /// `Ok`, and its client drops it as late; any other is given up at once.
     ///
     /// # Errors
     /// [`ErrorKind::NoReader`], [`ErrorKind::PeerClosed`]: the client is gone.
-    /// [`ErrorKind::WriteStalled`]: it does not read. [`ErrorKind::Codec`],
+    /// [`ErrorKind::WriteStalled`]: it does not read, or did not in time. [`ErrorKind::Codec`],
     /// [`ErrorKind::TooLarge`]: the reply cannot be sent; the caller is told so.
     pub fn send(mut self, reply: &Rep) -> Result<()> {
         let Some(shared) = &self.shared else { return Ok(()) };
@@ -74,7 +77,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
             Ok(()) => self.answer(Answer::Reply(body), term),
             Err(refused) => {
                 let signed =
-                    shared.turn.with(|answerer| term.sign(refused, answerer.path(Phase::Encode)));
+                    term.sign(shared.turn.with(|answerer| answerer.place(refused, Phase::Encode)));
                 let words = signed.detail().unwrap_or("the reply has no form in the codec");
                 let code = match signed.kind() {
                     ErrorKind::TooLarge => FailureCode::TooLarge,
@@ -89,7 +92,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     }
 
     /// Tells the caller that its request failed, in these words: they reach it in
-    /// [`Error::detail`], cut to 2 KiB.
+    /// [`Error::detail`](crate::Error::detail), cut to 2 KiB.
     ///
     /// # Errors
     /// As [`send`](Self::send).

@@ -12,58 +12,32 @@ mod visit;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::drive::sleep;
 use crate::core::errand::{Errand, Key};
 use crate::core::link::{Directions, Link};
+use crate::core::session::Session;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Error, Phase, Result};
+use crate::error::{Phase, Result};
 use crate::front::{Common, Notices, Observer, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Ends, Watch};
 use visit::Visit;
 
-/// What threads take turns at.
-pub(crate) trait Session {
-    /// The FIFO that this phase of an errand is about.
-    fn path(&self, phase: Phase) -> &Path;
+/// What threads take turns at: a session over FIFOs.
+pub(crate) trait Shared: Session<R = ReadOpener, W = WriteOpener> {}
 
-    /// Adds path and times to the error that an errand in this phase has ended with.
-    fn sign(&self, error: Error, term: Term, phase: Phase) -> Error {
-        // A call is about both FIFOs, every other errand about one.
-        let at = if phase == Phase::Reply { error.phase() } else { phase };
-        term.sign(error, self.path(at))
-    }
-
-    /// Opens what must be open before anything can come.
-    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>>;
-
-    /// Moves bytes in these directions, without waiting.
-    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait>;
-
-    /// Whether there is anything to write.
-    fn has_output(&mut self) -> bool;
-
-    /// When the session last looked for something to read.
-    fn heard_at(&self) -> Option<Instant>;
-
-    /// Keys of those that have something to look at.
-    fn wakeups(&mut self) -> &mut Vec<Key>;
-
-    /// The descriptors that are open now, kept open for as long as somebody sleeps on them.
-    fn ends(&self) -> HeldEnds;
-}
+impl<S: Session<R = ReadOpener, W = WriteOpener>> Shared for S {}
 
 /// Descriptors that stay open while they are slept on, even if the session exchanges them.
 #[derive(Debug, Default)]
-pub(crate) struct HeldEnds {
-    pub(crate) reader: Option<Arc<OwnedFd>>,
-    pub(crate) writer: Option<Arc<OwnedFd>>,
-    pub(crate) watch: Option<Arc<Watch>>,
+struct HeldEnds {
+    reader: Option<Arc<OwnedFd>>,
+    writer: Option<Arc<OwnedFd>>,
+    watch: Option<Arc<Watch>>,
 }
 
 /// A session and the threads that wait on it.
@@ -98,7 +72,7 @@ const REVIEW: Duration = Duration::from_millis(5);
 /// How long a thread parks at most before it looks for itself.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-impl<S: Session> Turn<S> {
+impl<S: Shared> Turn<S> {
     pub(crate) fn new(session: S, common: &Common) -> Self {
         let state = State {
             session,
@@ -120,16 +94,16 @@ impl<S: Session> Turn<S> {
             let wait = match state.session.step_open(now, term.deadline) {
                 Ok(Step::Done(())) => return Ok(()),
                 Ok(Step::Wait(wait)) => wait,
-                Err(error) => return Err(state.session.sign(error, term, Phase::Open)),
+                Err(error) => return Err(term.sign(state.session.place(error, Phase::Open))),
             };
             let (notice, wait) = notices.due(now, wait);
             let (path, ends) =
-                (state.session.path(Phase::Open).to_path_buf(), state.session.ends());
+                (state.session.path(Phase::Open).to_path_buf(), HeldEnds::of(state.session.link()));
             drop(state);
             if let Some(notice) = notice {
                 notices.tell(notice, &path, Phase::Open);
             }
-            sleep(ends.borrow(), wait, now).map_err(|error| term.sign(error, &path))?;
+            sleep(ends.borrow(), wait, now).map_err(|error| term.sign(error.at(&path)))?;
             now = Instant::now();
         }
     }
@@ -161,13 +135,13 @@ impl<S: Session> Turn<S> {
         let mut visit = Visit::new(self, errand, now, term, phase);
         let mut state = self.lock();
         if let Err(error) = visit.begin(&mut state) {
-            return Err(state.session.sign(error, term, phase));
+            return Err(term.sign(state.session.place(error, phase)));
         }
         loop {
             match visit.look(&mut state) {
                 Ok(answer) => {
                     visit.leave(&mut state);
-                    return answer.map_err(|error| state.session.sign(error, term, phase));
+                    return answer.map_err(|error| term.sign(state.session.place(error, phase)));
                 }
                 Err(wait) => state = visit.rest(state, wait)?,
             }
@@ -200,7 +174,7 @@ impl<S: Session> Turn<S> {
     }
 }
 
-impl<S: Session> State<S> {
+impl<S: Shared> State<S> {
     /// Whether leaders watch for everything that `wait` names.
     fn is_led(&self, wait: Wait, own: Deadline) -> bool {
         // A parked thread keeps its own deadline itself.
@@ -261,7 +235,7 @@ impl<S: Session> State<S> {
 
 impl HeldEnds {
     /// The ends of a link, and the watch over the one that is being opened.
-    pub(crate) fn of(link: &Link<ReadOpener, WriteOpener>) -> Self {
+    fn of(link: &Link<ReadOpener, WriteOpener>) -> Self {
         Self {
             reader: link.reader().map(|end| Arc::clone(end.held())),
             writer: link.writer().map(|end| Arc::clone(end.held())),

@@ -3,7 +3,7 @@
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-use super::{LOOK_UP, NOBODY, Session, State, Turn};
+use super::{HeldEnds, LOOK_UP, NOBODY, Shared, State, Turn};
 use crate::blocking::drive::sleep;
 use crate::core::errand::{Errand, Key};
 use crate::core::step::Wait;
@@ -12,7 +12,7 @@ use crate::front::{Notices, Spell, Term};
 
 /// A thread and its errand. Whatever ends the visit, a panic in a codec or an observer included,
 /// the errand leaves.
-pub(super) struct Visit<'a, S: Session, E: Errand<S>> {
+pub(super) struct Visit<'a, S: Shared, E: Errand<S>> {
     turn: &'a Turn<S>,
     errand: E,
     key: Key,
@@ -29,7 +29,7 @@ pub(super) struct Visit<'a, S: Session, E: Errand<S>> {
 /// How long nobody may have looked for something to read before a visit looks first.
 const SILENCE: Duration = Duration::from_millis(1);
 
-impl<'a, S: Session, E: Errand<S>> Visit<'a, S, E> {
+impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
     pub(super) fn new(
         turn: &'a Turn<S>,
         errand: E,
@@ -47,7 +47,7 @@ impl<'a, S: Session, E: Errand<S>> Visit<'a, S, E> {
         // What was just queued is written first, and nothing is read: an answer cannot be there
         // before its request is. After a silence it is the other way round, because what is there
         // to be read may be that the peer has left.
-        let heard_at = state.session.heard_at();
+        let heard_at = state.session.link().heard_at();
         self.read = heard_at.is_none_or(|at| self.now >= at + SILENCE);
         Ok(())
     }
@@ -120,13 +120,13 @@ impl<'a, S: Session, E: Errand<S>> Visit<'a, S, E> {
         let notices = self.notices.get_or_insert_with(|| Notices::new(&turn.observer, term.began));
         let (notice, wait) = notices.due(self.now, wait);
         let notice = notice.map(|notice| (notice, state.session.path(phase).to_path_buf()));
-        let ends = state.session.ends();
+        let ends = HeldEnds::of(state.session.link());
         drop(state);
         // The observer is the host's: it may be slow, look at this very session, or panic.
         if let Some((notice, path)) = notice {
             notices.tell(notice, &path, phase);
         }
-        let signed = |error: Error| turn.lock().session.sign(error, term, phase);
+        let signed = |error: Error| term.sign(turn.lock().session.place(error, phase));
         sleep(ends.borrow(), wait, self.now).map_err(signed)
     }
 
@@ -141,7 +141,7 @@ impl<'a, S: Session, E: Errand<S>> Visit<'a, S, E> {
     }
 }
 
-impl<S: Session, E: Errand<S>> Drop for Visit<'_, S, E> {
+impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
     fn drop(&mut self) {
         if self.here {
             self.errand.leave(&mut self.turn.lock().session);
@@ -150,13 +150,13 @@ impl<S: Session, E: Errand<S>> Drop for Visit<'_, S, E> {
 }
 
 /// A thread that sleeps for all. Whatever ends its sleep, it resigns.
-struct Led<'a, S: Session> {
+struct Led<'a, S: Shared> {
     turn: &'a Turn<S>,
     /// Taken when it resigns.
     wait: Option<Wait>,
 }
 
-impl<'a, S: Session> Led<'a, S> {
+impl<'a, S: Shared> Led<'a, S> {
     fn resign(mut self) -> MutexGuard<'a, State<S>> {
         let mut state = self.turn.lock();
         if let Some(wait) = self.wait.take() {
@@ -166,7 +166,7 @@ impl<'a, S: Session> Led<'a, S> {
     }
 }
 
-impl<S: Session> Drop for Led<'_, S> {
+impl<S: Shared> Drop for Led<'_, S> {
     fn drop(&mut self) {
         if let Some(wait) = self.wait.take() {
             let mut state = self.turn.lock();

@@ -14,6 +14,7 @@ mod session;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -132,6 +133,10 @@ pub(crate) struct WriteOpener(Place);
 impl Opener for ReadOpener {
     type End = ReadEnd;
 
+    fn path(&self) -> &Path {
+        Path::new("scripted")
+    }
+
     fn attempt(&mut self) -> Result<Attempt<ReadEnd>> {
         self.0.attempt(|pipe| Some(pipe.reader(&self.0)))
     }
@@ -139,6 +144,10 @@ impl Opener for ReadOpener {
 
 impl Opener for WriteOpener {
     type End = WriteEnd;
+
+    fn path(&self) -> &Path {
+        Path::new("scripted")
+    }
 
     fn attempt(&mut self) -> Result<Attempt<WriteEnd>> {
         self.0.attempt(|pipe| pipe.has_reader().then(|| pipe.writer(&self.0)))

@@ -100,6 +100,7 @@ fn cc10_a_name_cannot_leave_its_directory() {
             ] {
                 let error = made.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::InvalidName, "{name:?}: {error}");
+                assert_eq!(error.detail(), Some(&*format!("{name:?}")));
             }
         }
         let longest = "n".repeat(246);
@@ -111,6 +112,19 @@ fn cc10_a_name_cannot_leave_its_directory() {
         assert_eq!(fs::read_dir(&inner).unwrap().count(), 0);
         fs::remove_dir(&inner).unwrap();
         // The ledger sees whether anything was made beside it.
+    });
+}
+
+#[test]
+fn cc10_no_directory_is_made_for_a_fifo() {
+    scene(&[], |scene| {
+        for error in [
+            Fifo::create(scene.path("missing/a.fifo")).unwrap_err(),
+            Pair::create(scene.path("missing"), "a").unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        }
+        assert!(!scene.path("missing").exists());
     });
 }
 

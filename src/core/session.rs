@@ -1,0 +1,49 @@
+//! What the two machines of a session, the caller and the answerer, have in common for those that
+//! wait on them.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::errand::Key;
+use super::link::{Directions, Link};
+use super::step::{Step, Wait};
+use crate::deadline::Deadline;
+use crate::error::{Error, Phase, Result};
+use crate::pipe::{Opener, Sink, Source};
+
+/// A machine that moves events over a link, for waiters that it knows by keys.
+pub(crate) trait Session {
+    type R: Opener<End: Source>;
+    type W: Opener<End: Sink>;
+
+    fn link(&self) -> &Link<Self::R, Self::W>;
+
+    fn link_mut(&mut self) -> &mut Link<Self::R, Self::W>;
+
+    /// The FIFO that this phase of an errand is about.
+    fn path(&self, phase: Phase) -> &Path;
+
+    /// Moves bytes in these directions, without waiting.
+    fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait>;
+
+    /// Keys of those that have something to look at.
+    fn wakeups(&mut self) -> &mut Vec<Key>;
+
+    /// Opens what must be open before anything can come.
+    fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
+        let opened = self.link_mut().step_open(now, deadline);
+        opened.map_err(|error| error.at(self.link().incoming().path()))
+    }
+
+    /// Whether there is anything to write.
+    fn has_output(&mut self) -> bool {
+        !self.link_mut().outbox().is_empty()
+    }
+
+    /// Adds its path to the error that an errand in this phase has ended with.
+    fn place(&self, error: Error, phase: Phase) -> Error {
+        // A call is about both FIFOs, every other errand about one.
+        let at = if phase == Phase::Reply { error.phase() } else { phase };
+        error.at(self.path(at))
+    }
+}
