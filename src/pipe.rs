@@ -13,6 +13,9 @@ pub(crate) trait Source {
     /// Reads what is there into `buffer`, which is not empty.
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Read>;
 
+    /// Whether there were writers, all have left, and everything they wrote is read.
+    fn has_hung_up(&self) -> bool;
+
     /// Whether the path still leads to this FIFO.
     fn standing(&self) -> io::Result<Standing>;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Pinging};
+use crate::core::errand::Calling;
 use crate::core::event::Event;
 use crate::core::link::Link;
 use crate::core::session::Session;
@@ -106,7 +106,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// As [`call`](Self::call).
     pub fn ping(&self, timeout: Duration) -> Result<Duration> {
         let term = Term::timeout(timeout);
-        let pong = self.turn.run(Pinging::new(term.deadline), term.began, term, Phase::Reply)?;
+        let pong = self.turn.run(Calling::ping(term.deadline), term.began, term, Phase::Reply)?;
         self.turn.with(|caller| caller.link_mut().recycle(pong.body));
         Ok(term.began.elapsed())
     }
@@ -126,7 +126,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
         let now = term.after_encoding(body.len());
-        let calling = Calling::new(body, now, sys::monotonic_ns(now), term.deadline);
+        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline);
         let reply = self.turn.run(calling, now, term, Phase::Reply)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
     }

@@ -9,7 +9,7 @@ use crate::core::send::Outgoing;
 use crate::core::step::{Step, Wait};
 use crate::error::{Error, Phase, Result};
 use crate::framing::Framing;
-use crate::front::{Common, Notices, Observer, Pause, Term};
+use crate::front::{Common, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::sys::{self, Ends};
@@ -26,12 +26,12 @@ pub(crate) trait Endpoint {
 #[derive(Debug)]
 pub(crate) struct Waiter {
     pause: Pause,
-    observer: Observer,
+    notices: Notices,
 }
 
 impl Waiter {
     pub(crate) fn new(common: &Common) -> Self {
-        Self { pause: Pause::new(common.spin), observer: common.observer.clone() }
+        Self { pause: Pause::new(common.spin), notices: Notices::new(&common.observer) }
     }
 }
 
@@ -41,37 +41,52 @@ pub(crate) fn drive<E: Endpoint, T>(
     endpoint: &mut E,
     term: Term,
     phase: Phase,
-    mut step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
+    step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
 ) -> Result<T> {
-    let mut now = term.began;
-    let mut spell = None;
-    let mut notices = None;
-    loop {
-        let wait = match step(endpoint, now) {
-            Err(error) => return Err(term.sign(error.at(endpoint.path()))),
-            Ok(Step::Done(value)) => {
-                if let Some(spell) = &spell {
-                    waiter.pause.end(spell, Instant::now());
+    let done = waiter.drive(endpoint, term, phase, step);
+    waiter.notices.end(ITSELF);
+    done.map_err(|error| term.sign(error.at(endpoint.path())))
+}
+
+/// Who waits on an endpoint that one thread owns.
+const ITSELF: u64 = 0;
+
+impl Waiter {
+    fn drive<E: Endpoint, T>(
+        &mut self,
+        endpoint: &mut E,
+        term: Term,
+        phase: Phase,
+        mut step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
+    ) -> Result<T> {
+        let mut now = term.began;
+        let mut spell = None;
+        loop {
+            let wait = match step(endpoint, now)? {
+                Step::Wait(wait) => wait,
+                Step::Done(value) => {
+                    if let Some(spell) = &spell {
+                        self.pause.end(spell, Instant::now());
+                    }
+                    return Ok(value);
                 }
-                return Ok(value);
+            };
+            if wait.readable {
+                let spell = spell.get_or_insert_with(|| self.pause.begin(now));
+                if let Some(moment) = self.pause.look_again(spell, now) {
+                    moment.pass();
+                    now = Instant::now();
+                    continue;
+                }
             }
-            Ok(Step::Wait(wait)) => wait,
-        };
-        if wait.readable {
-            let spell = spell.get_or_insert_with(|| waiter.pause.begin(now));
-            if let Some(moment) = waiter.pause.look_again(spell, now) {
-                moment.pass();
-                now = Instant::now();
-                continue;
+            self.notices.begin(ITSELF, term.began, phase);
+            let (notice, until) = self.notices.due(now, wait);
+            if let Some(notice) = notice {
+                notice.tell(endpoint.path());
             }
+            sleep(endpoint.ends(), until, now)?;
+            now = Instant::now();
         }
-        let notices = notices.get_or_insert_with(|| Notices::new(&waiter.observer, term.began));
-        let (notice, until) = notices.due(now, wait);
-        if let Some(notice) = notice {
-            notices.tell(notice, endpoint.path(), phase);
-        }
-        sleep(endpoint.ends(), until, now).map_err(|error| term.sign(error.at(endpoint.path())))?;
-        now = Instant::now();
     }
 }
 

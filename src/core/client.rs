@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::calls::{Answer, CallId, Calls};
 use super::errand::Key;
 use super::event::{Event, Verb};
-use super::link::{Directions, Link};
+use super::link::{Departure, Directions, Link};
 use super::outbox::TakenBack;
 use super::session::Session;
 use super::step::Wait;
@@ -70,6 +70,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if self.calls.is_full() {
             return Err(Error::new(ErrorKind::Overloaded, Phase::Write).with_fate(Fate::NotSent));
         }
+        if self.calls.len() == 0 || self.link.outbox().is_empty() {
+            self.link.restart_stall();
+        }
         self.last_id = wire::next_id(self.last_id);
         let (from, id) = (self.link.epoch(), self.last_id);
         let ticket = self.link.outbox().push(Event { verb, from, to: 0, id, body });
@@ -79,29 +82,37 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Moves bytes and matches replies with calls.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
-        let mut moved = self.link.step(now, directions)?;
+        let stepped = self.link.step(now, directions);
         let was_full = self.link.is_full();
         while let Some(event) = self.link.next_event() {
             self.hear(event);
         }
+        // Behind the events: a reply that came before its server left is a reply.
+        if let Some(departure) = self.link.take_departure() {
+            self.end_calls(departure);
+        }
+        let mut wait = stepped?;
         if was_full && !self.link.is_full() {
             // There is room again for what was left unheard, and nothing announces it twice.
-            moved.wait.until = Deadline::at(now);
-        }
-        if let Some(lost) = moved.lost {
-            moved.unsent.sort_unstable();
-            self.calls.peer_gone(|ticket| match () {
-                () if lost.contains(&ticket) => Some(Fate::NotSent),
-                () if moved.unsent.binary_search(&ticket).is_ok() => None,
-                () => Some(Fate::MaybeDelivered),
-            });
+            wait.until = Deadline::at(now);
         }
         if self.link.stall_passes(self.stall, now) {
             let outbox = self.link.outbox();
             self.calls.wake(|ticket| outbox.holds(ticket));
         }
         self.link.outbox().forget_written();
-        Ok(moved.wait.no_later_than(self.link.stall_ends(self.stall, now)))
+        Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
+    }
+
+    /// The server has left: ends the calls whose requests it may have seen.
+    fn end_calls(&mut self, departure: Departure) {
+        let Departure { lost, mut unsent } = departure;
+        unsent.sort_unstable();
+        self.calls.peer_gone(|ticket| match () {
+            () if lost.contains(&ticket) => Some(Fate::NotSent),
+            () if unsent.binary_search(&ticket).is_ok() => None,
+            () => Some(Fate::MaybeDelivered),
+        });
     }
 
     fn hear(&mut self, event: Event) {

@@ -260,7 +260,9 @@ impl Inbox {
         match verb {
             // The remaining time precedes the message.
             Verb::Request => self.limit.saturating_add(Remaining::LEN),
-            Verb::Reply | Verb::Failure => self.limit,
+            Verb::Reply => self.limit,
+            // Its words have a limit of their own; who accepts little still wants to know why.
+            Verb::Failure => self.limit.max(Failure::MAX_LEN),
             _ => MAX_CONTROL_BODY,
         }
     }

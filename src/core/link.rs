@@ -29,6 +29,11 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     outbox: Outbox,
     inbox: Inbox,
     epoch: u64,
+    /// Whether the peer reads no longer, and what it wrote before is not all read.
+    leaving: bool,
+    /// Kept until somebody has asked, whatever the steps since have answered.
+    departure: Option<Departure>,
+    hung_up: bool,
     /// What this side counts; the inbox has its own share.
     pub(crate) stats: LinkStats,
 }
@@ -46,16 +51,13 @@ impl Directions {
     pub(crate) const BOTH: Self = Self { read: true, write: true };
 }
 
-/// What a step found out, beside what to wait for.
-#[derive(Debug)]
-pub(crate) struct Moved {
-    pub(crate) wait: Wait,
-    /// The peer has left; these events were cut and will never arrive.
-    pub(crate) lost: Option<Vec<Ticket>>,
-    /// When it left, it had seen nothing of these; they are for whoever comes next.
+/// The end of a peer's life.
+#[derive(Debug, Default)]
+pub(crate) struct Departure {
+    /// These events were cut and will never arrive.
+    pub(crate) lost: Vec<Ticket>,
+    /// It had seen nothing of these; they are for whoever comes next.
     pub(crate) unsent: Vec<Ticket>,
-    /// The last writer of the incoming FIFO has left.
-    pub(crate) hung_up: bool,
 }
 
 /// Reads between two looks at the clock: at most 1 MiB.
@@ -73,6 +75,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             outbox: Outbox::default(),
             inbox: Inbox::new(limit, epoch),
             epoch,
+            leaving: false,
+            departure: None,
+            hung_up: false,
             stats: LinkStats::default(),
         }
     }
@@ -192,28 +197,39 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.incoming.step_open(now, deadline)
     }
 
+    /// The end of the peer's life, if it has come since this was asked last.
+    pub(crate) fn take_departure(&mut self) -> Option<Departure> {
+        self.departure.take()
+    }
+
+    /// Whether the last writer has left since this was asked last.
+    pub(crate) fn take_hang_up(&mut self) -> bool {
+        std::mem::take(&mut self.hung_up)
+    }
+
+    /// Nobody has waited for anything to be written; from here on somebody does.
+    pub(crate) fn restart_stall(&mut self) {
+        self.stalled_since = None;
+    }
+
     /// Moves bytes in these directions, without waiting.
-    pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Moved> {
-        let mut moved = Moved {
-            wait: Wait { readable: false, writable: false, until: Deadline::NEVER },
-            lost: None,
-            unsent: Vec::new(),
-            hung_up: false,
-        };
-        self.check_standing(now, &mut moved)?;
+    pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        let mut wait = Wait { readable: false, writable: false, until: Deadline::NEVER };
+        self.check_standing(now)?;
         // What is read first may be answered in the same step, and says whether the life that
-        // requests are addressed to still is.
-        if directions.read {
-            self.read(now, &mut moved)?;
+        // requests are addressed to still is. The last words of one that leaves are read before
+        // anybody is told that it has.
+        if directions.read || self.leaving {
+            self.read(now, &mut wait)?;
         }
         let was_full = self.is_full();
-        if directions.write {
-            self.write(now, &mut moved)?;
+        if directions.write && !self.leaving {
+            self.write(now, &mut wait)?;
         }
-        if was_full && !self.is_full() {
-            moved.wait.until = Deadline::at(now);
+        if self.leaving || (was_full && !self.is_full()) {
+            wait.until = Deadline::at(now);
         }
-        Ok(moved)
+        Ok(wait)
     }
 
     /// Opens the outgoing FIFO if somebody reads it now, and otherwise leaves it for later.
@@ -221,17 +237,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Whoever has just been heard reads; having the end open for the rest of its life is what
     /// tells a peer, while it waits for an answer, that this side lives, and when it has died.
     pub(crate) fn greet(&mut self, now: Instant) {
+        if self.leaving {
+            return;
+        }
         // What is wrong with the path is the news of whoever writes to it.
         let _ = self.outgoing.step_open(now, Deadline::NEVER);
     }
 
-    fn write(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
+    fn write(&mut self, now: Instant, wait: &mut Wait) -> Result<()> {
         if self.outbox.is_empty() {
             self.stalled_since = None;
             return Ok(());
         }
-        if let Step::Wait(wait) = self.outgoing.step_open(now, Deadline::NEVER)? {
-            moved.wait.until = moved.wait.until.earlier(wait.until);
+        if let Step::Wait(opening) = self.outgoing.step_open(now, Deadline::NEVER)? {
+            wait.until = wait.until.earlier(opening.until);
         }
         let Some(writer) = self.outgoing.end_mut() else { return Ok(()) };
         let wrote = self.outbox.step(writer, self.inbox.peer());
@@ -241,47 +260,46 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             }
             Wrote::Busy => {
                 self.stalled_since = None;
-                moved.wait.until = Deadline::at(now);
+                wait.until = Deadline::at(now);
             }
-            Wrote::Full { moved: progress } => {
-                if progress {
+            Wrote::Full { moved } => {
+                if moved {
                     self.stalled_since = None;
                 }
                 self.stalled_since.get_or_insert(now);
-                moved.wait.writable = true;
+                wait.writable = true;
             }
-            Wrote::NoReader => {
-                self.lose_writer(moved);
-                // What is still to be written goes to the next reader, from the next step on.
-                moved.wait.until = Deadline::at(now);
-            }
+            // What is still to be written goes to the next reader, from a later step on.
+            Wrote::NoReader => self.lose_writer(),
         }
         Ok(())
     }
 
-    /// The peer that read from us has left.
-    fn lose_writer(&mut self, moved: &mut Moved) {
+    /// The peer reads from us no longer.
+    fn lose_writer(&mut self) {
         self.outgoing.close();
-        self.inbox.forget_peer();
         self.stalled_since = None;
-        self.stats.peers_lost += 1;
-        let cut = self.outbox.rewind();
-        self.tell_departure(cut, moved);
+        self.leaving = true;
     }
 
-    fn read(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
+    fn read(&mut self, now: Instant, wait: &mut Wait) -> Result<()> {
         self.heard_at = Some(now);
         for _ in 0..READS_A_STEP {
             self.inbox.hear(&mut self.outbox);
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
+            if self.outbox.is_bothered() && self.incoming.has_hung_up() {
+                // Whoever asked so much has left without reading any of it.
+                self.outbox.forget_answers();
+            }
             if self.is_full() {
+                self.end_of_last_words();
                 // Who takes events steps again; this is for one that dropped what it took.
-                moved.wait.until = moved.wait.until.earlier(self.incoming.wait().until);
+                wait.until = wait.until.earlier(self.incoming.wait().until);
                 return Ok(());
             }
-            let deadline = Deadline::NEVER;
-            if let Step::Wait(wait) = self.step_open(now, deadline)? {
-                moved.wait.until = moved.wait.until.earlier(wait.until);
+            if let Step::Wait(opening) = self.step_open(now, Deadline::NEVER)? {
+                self.end_of_last_words();
+                wait.until = wait.until.earlier(opening.until);
                 return Ok(());
             }
             let inbox = &mut self.inbox;
@@ -292,87 +310,98 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                     self.inbox.hear(&mut self.outbox);
                     // Somebody has waited for this; what is left ends the next wait at once.
                     if self.inbox.has_events() {
-                        self.wait_readable(moved);
+                        self.wait_readable(wait);
                         return Ok(());
                     }
                 }
                 Read::Empty => {
-                    self.wait_readable(moved);
+                    self.end_of_last_words();
+                    self.wait_readable(wait);
                     return Ok(());
                 }
                 Read::NoWriterYet => {
-                    self.notice_departure(moved);
-                    self.wait_readable(moved);
+                    self.notice_departure();
+                    self.wait_readable(wait);
                     return Ok(());
                 }
                 Read::WritersGone => {
-                    moved.hung_up = true;
-                    self.notice_departure(moved);
-                    self.end_peers_life(moved);
+                    self.hung_up = true;
+                    self.notice_departure();
+                    self.end_peers_life();
                     if self.incoming.renew()? == Standing::Replaced {
-                        self.leave_reader(moved);
-                        moved.wait.until = Deadline::at(now);
+                        self.leave_reader();
+                        wait.until = Deadline::at(now);
                         return Ok(());
                     }
-                    self.wait_readable(moved);
+                    self.wait_readable(wait);
                     return Ok(());
                 }
             }
         }
-        moved.wait.until = Deadline::at(now);
+        wait.until = Deadline::at(now);
         Ok(())
     }
 
-    fn wait_readable(&self, moved: &mut Moved) {
-        let wait = self.incoming.wait();
-        moved.wait.readable = wait.readable;
-        moved.wait.until = moved.wait.until.earlier(wait.until);
+    fn wait_readable(&self, wait: &mut Wait) {
+        let reading = self.incoming.wait();
+        wait.readable = reading.readable;
+        wait.until = wait.until.earlier(reading.until);
     }
 
     /// Nobody writes to us. If nobody reads from us either, the peer is gone.
-    fn notice_departure(&mut self, moved: &mut Moved) {
+    fn notice_departure(&mut self) {
         if self.outgoing.is_deserted() {
-            self.lose_writer(moved);
+            self.lose_writer();
+        }
+        self.end_of_last_words();
+    }
+
+    /// Everything that the peer has written is read. If it is gone, that was all.
+    fn end_of_last_words(&mut self) {
+        if self.leaving {
+            self.depart();
         }
     }
 
     /// The peer has left, and another life of it may have come so soon that our pipe was never
     /// without a reader: this is the only sign of it.
-    fn end_peers_life(&mut self, moved: &mut Moved) {
-        if !self.one_peer || self.inbox.peer() == 0 {
-            return;
+    fn end_peers_life(&mut self) {
+        if self.one_peer && self.inbox.peer() != 0 {
+            self.depart();
         }
+    }
+
+    fn depart(&mut self) {
+        self.leaving = false;
         self.inbox.forget_peer();
         self.stats.peers_lost += 1;
         let cut = self.outbox.rewind();
-        self.tell_departure(cut, moved);
+        let departure = self.departure.get_or_insert_default();
+        departure.lost.extend(cut);
+        departure.unsent.clear();
+        self.outbox.tickets(&mut departure.unsent);
     }
 
-    fn tell_departure(&self, cut: Vec<Ticket>, moved: &mut Moved) {
-        moved.lost.get_or_insert_default().extend(cut);
-        moved.unsent.clear();
-        self.outbox.tickets(&mut moved.unsent);
-    }
-
-    fn leave_reader(&mut self, moved: &mut Moved) {
+    fn leave_reader(&mut self) {
         self.stats.replaced += 1;
         self.inbox.discard();
         // Nothing will tell from here on whether whoever wrote to it still lives.
-        self.end_peers_life(moved);
+        self.end_of_last_words();
+        self.end_peers_life();
     }
 
     /// Looks now and then whether both paths still lead here.
-    fn check_standing(&mut self, now: Instant, moved: &mut Moved) -> Result<()> {
+    fn check_standing(&mut self, now: Instant) -> Result<()> {
         // Both when either is due: one wake-up instead of two.
         if !self.incoming.is_due(now) && !self.outgoing.is_due(now) {
             return Ok(());
         }
         if self.incoming.check(now)? == Standing::Replaced {
-            self.leave_reader(moved);
+            self.leave_reader();
         }
         if self.outgoing.check(now)? == Standing::Replaced {
             self.stats.replaced += 1;
-            self.lose_writer(moved);
+            self.lose_writer();
         }
         Ok(())
     }

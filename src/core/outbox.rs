@@ -10,6 +10,7 @@ use std::io;
 use super::dialect::Dialect;
 use super::event::Event;
 use super::wire::{self, UNIT};
+use crate::error::Fate;
 use crate::pipe::{Sink, Write};
 
 /// Events on their way out, in the order of their tickets within each lane.
@@ -90,6 +91,16 @@ pub(crate) enum TakenBack {
     Written,
 }
 
+impl TakenBack {
+    /// What the caller is told of an event that was taken back.
+    pub(crate) fn fate(self) -> Fate {
+        match self {
+            Self::NotSent { .. } => Fate::NotSent,
+            Self::Written => Fate::MaybeDelivered,
+        }
+    }
+}
+
 /// Answers to control, and refusals, that wait to be written.
 const MAX_UNASKED: usize = 16;
 
@@ -145,6 +156,15 @@ impl Outbox {
     /// without ever reading them costs this much and no more.
     pub(crate) fn is_bothered(&self) -> bool {
         self.answers >= MAX_UNASKED
+    }
+
+    /// Takes the answers to control back: nobody reads them.
+    pub(crate) fn forget_answers(&mut self) {
+        let answers = self.entries().filter(|entry| entry.cause == Cause::Control);
+        let tickets: Vec<_> = answers.map(|entry| entry.ticket).collect();
+        for ticket in tickets {
+            self.take_back(ticket);
+        }
     }
 
     fn queue(&mut self, event: Event, cause: Cause) -> Ticket {
@@ -233,7 +253,7 @@ impl Outbox {
     }
 
     /// The peer is gone: what it has seen nothing of goes back to the front of its lane, to be
-    /// framed anew for the next. Answers the tickets of those that were cut. A frame that was cut
+    /// framed anew for the next. Answers the tickets of those that were cut and are waited for. A frame that was cut
     /// is not finished, even where another life reads on from the same pipe: the next frame begins
     /// with the magic, and that is where a reader finds its place again.
     pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
@@ -257,7 +277,8 @@ impl Outbox {
             lane.iter_mut().for_each(|entry| entry.from = 0);
         }
         lost.iter().for_each(|(_, cause)| self.left(*cause));
-        lost.into_iter().map(|(ticket, _)| ticket).collect()
+        let awaited = lost.into_iter().filter(|(_, cause)| *cause == Cause::Caller);
+        awaited.map(|(ticket, _)| ticket).collect()
     }
 
     fn left(&mut self, cause: Cause) {

@@ -101,6 +101,11 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         Ok(read)
     }
 
+    /// Whether a read would say that all writers have left.
+    pub(crate) fn has_hung_up(&self) -> bool {
+        self.end.as_ref().is_some_and(Source::has_hung_up)
+    }
+
     /// After the last writer left: a descriptor that is quiet again, on the FIFO that the path
     /// names now. One that was replaced is closed.
     pub(crate) fn renew(&mut self) -> Result<Standing> {

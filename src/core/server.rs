@@ -87,22 +87,23 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Moves bytes.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
-        let moved = self.link.step(now, directions)?;
-        self.hung_up |= moved.hung_up;
-        if let Some(lost) = moved.lost {
-            self.wakeups.extend(&lost);
+        let stepped = self.link.step(now, directions);
+        let hung_up = self.link.take_hang_up();
+        self.hung_up |= hung_up;
+        if let Some(departure) = self.link.take_departure() {
+            self.wakeups.extend(&departure.lost);
             if self.awaited > 0 {
-                self.lost.extend(lost);
+                self.lost.extend(departure.lost);
             }
         }
         self.link.outbox().drain_written(&mut self.wakeups);
-        if self.link.has_events() || moved.hung_up {
+        if self.link.has_events() || hung_up {
             self.wakeups.push(NEXT_REQUEST);
         }
         if self.link.stall_passes(self.stall, now) {
             self.link.outbox().tickets(&mut self.wakeups);
         }
-        Ok(moved.wait.no_later_than(self.link.stall_ends(self.stall, now)))
+        Ok(stepped?.no_later_than(self.link.stall_ends(self.stall, now)))
     }
 
     /// Who has something to look at since this was asked last.
@@ -183,6 +184,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Ticket {
         let event = Event { verb, from: self.link.epoch(), to: caller.epoch, id: caller.id, body };
+        if self.awaited == 0 || self.link.outbox().is_empty() {
+            self.link.restart_stall();
+        }
         self.awaited += 1;
         self.link.outbox().push(event)
     }

@@ -15,7 +15,7 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) codec: C,
-    types: PhantomData<fn(&Req) -> (Rep, E)>,
+    types: PhantomData<fn(&Req, E) -> Rep>,
 }
 
 /// Calls in flight, unless told otherwise: far more than threads make sense, and a bound on what a

@@ -12,7 +12,7 @@ mod term;
 
 pub use client_options::ClientOptions;
 pub use common::Waiting;
-pub(crate) use common::{Common, Observer};
+pub(crate) use common::Common;
 pub(crate) use notices::Notices;
 pub(crate) use pause::{Pause, Spell};
 pub use receiver_options::ReceiverOptions;

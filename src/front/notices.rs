@@ -1,4 +1,4 @@
-//! Telling the observer of an endpoint about long waits.
+//! Telling the observer of an endpoint about long waits: at most once a second, however many wait.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,44 +7,115 @@ use super::common::{Observer, Waiting};
 use crate::core::step::Wait;
 use crate::error::Phase;
 
-/// A wait that is to be told of.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Notice {
-    elapsed: Duration,
-}
-
-/// Tells the observer of a long wait, at most once a second.
+/// Who waits on one endpoint, and when that was told last. Where nobody is told, it keeps nothing.
 #[derive(Debug)]
 pub(crate) struct Notices {
-    observer: Option<Observer>,
+    observer: Observer,
+    waits: Vec<Started>,
+    next: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Started {
+    key: u64,
     began: Instant,
-    next: Instant,
+    phase: Phase,
+}
+
+/// A wait that is to be told of; outside of any lock, because the observer is the host's.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    observer: Observer,
+    phase: Phase,
+    elapsed: Duration,
 }
 
 impl Notices {
     const EVERY: Duration = Duration::from_secs(1);
 
-    pub(crate) fn new(observer: &Observer, began: Instant) -> Self {
-        let observer = observer.is_set().then(|| observer.clone());
-        Self { observer, began, next: began + Self::EVERY }
+    pub(crate) fn new(observer: &Observer) -> Self {
+        Self { observer: observer.clone(), waits: Vec::new(), next: None }
     }
 
-    /// Tells, where it is time.
-    pub(crate) fn tell(&self, notice: Notice, path: &Path, phase: Phase) {
-        if let Some(observer) = &self.observer {
-            observer.tell(&Waiting { path, phase, elapsed: notice.elapsed });
+    /// A call waits that began then; `key` tells it from others that wait here.
+    pub(crate) fn begin(&mut self, key: u64, began: Instant, phase: Phase) {
+        if !self.observer.is_set() {
+            return;
+        }
+        match self.waits.iter_mut().find(|wait| wait.key == key) {
+            Some(wait) => *wait = Started { key, began, phase },
+            None => self.waits.push(Started { key, began, phase }),
         }
     }
 
-    /// A notice, where it is time for one, and the wait cut so that the next is in time too.
+    /// The call has ended.
+    pub(crate) fn end(&mut self, key: u64) {
+        self.waits.retain(|wait| wait.key != key);
+    }
+
+    /// A notice of the longest wait, where it is time for one; and `wait` cut so that the next is
+    /// in time too.
     pub(crate) fn due(&mut self, now: Instant, wait: Wait) -> (Option<Notice>, Wait) {
-        if self.observer.is_none() {
+        let Some(longest) = self.waits.iter().min_by_key(|wait| wait.began) else {
             return (None, wait);
+        };
+        let first = longest.began + Self::EVERY;
+        let at = self.next.map_or(first, |next| next.max(first));
+        if now < at {
+            return (None, wait.no_later_than(at.into()));
         }
-        let notice = (now >= self.next).then(|| {
-            self.next = now + Self::EVERY;
-            Notice { elapsed: now.saturating_duration_since(self.began) }
-        });
-        (notice, wait.no_later_than(self.next.into()))
+        let elapsed = now.saturating_duration_since(longest.began);
+        let notice = Notice { observer: self.observer.clone(), phase: longest.phase, elapsed };
+        let next = now + Self::EVERY;
+        self.next = Some(next);
+        (Some(notice), wait.no_later_than(next.into()))
+    }
+}
+
+impl Notice {
+    /// In which phase the wait is.
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn tell(&self, path: &Path) {
+        self.observer.tell(&Waiting { path, phase: self.phase, elapsed: self.elapsed });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::deadline::Deadline;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn many_that_wait_are_told_of_once_a_second_by_the_longest() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let sees = told.clone();
+        let observer = Observer::new(move |waiting| sees.lock().unwrap().push(waiting.elapsed));
+        let mut notices = Notices::new(&observer);
+        let start = Instant::now();
+        let step = SECOND / 10;
+        for tenth in 0..=30 {
+            let now = start + step * tenth;
+            // Somebody new each time, and whoever waited since the last time leaves; one stays.
+            notices.begin(u64::from(tenth), now, Phase::Reply);
+            notices.end(u64::from(tenth).wrapping_sub(1).max(1));
+            let (notice, wait) = notices.due(now, Wait::readable(Deadline::NEVER));
+            assert!(!wait.until.passed(now));
+            notice.inspect(|notice| notice.tell(Path::new("a.fifo")));
+        }
+        assert_eq!(*told.lock().unwrap(), [SECOND, SECOND * 2, SECOND * 3]);
+    }
+
+    #[test]
+    fn where_nobody_is_told_nothing_is_kept() {
+        let mut notices = Notices::new(&Observer::default());
+        notices.begin(1, Instant::now(), Phase::Read);
+        assert!(notices.waits.is_empty());
     }
 }

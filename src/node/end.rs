@@ -83,6 +83,10 @@ impl<H: Held> Source for ReadEnd<H> {
         })
     }
 
+    fn has_hung_up(&self) -> bool {
+        sys::has_hung_up(self.held.as_fd()).unwrap_or(false)
+    }
+
     fn standing(&self) -> io::Result<Standing> {
         standing(&self.path, self.identity)
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub use responder::{Request, Responder};
 
 use super::turn::Turn;
-use crate::codec::{Codec, Json};
+use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::Receiving;
 use crate::core::link::Link;
 use crate::core::server::{Answerer, Asked};
@@ -116,13 +116,16 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         while let Some(request) = self.next(Term::until(Deadline::NEVER))? {
             let Request { value, responder } = request;
             let context = Context { deadline: responder.deadline(), stop: &stop };
-            // The handler is the user's; what it left half done is the user's to know.
-            let outcome = catch_unwind(AssertUnwindSafe(|| handler(value, &context)));
-            let sent = match outcome {
+            // The handler is the user's, and so are its error's words and its reply's bytes; what
+            // they left half done is the user's to know.
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                handler(value, &context).map_err(|error| error.to_string())
+            }));
+            let sent = catch_unwind(AssertUnwindSafe(|| match outcome {
                 Ok(Ok(reply)) => responder.send(&reply),
-                Ok(Err(error)) => responder.fail(error),
+                Ok(Err(words)) => responder.fail(words),
                 Err(panic) => responder.panicked(&*panic),
-            };
+            }));
             // The client that asked may be gone or stuck; the next one is not.
             drop(sent);
             if stop.get() {
@@ -210,7 +213,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
 
     /// Reads a request; one that cannot be read is answered here and now.
     fn receive(&self, asked: Asked) -> Option<Request<Req, Rep, C>> {
-        let value: Result<Req, _> = self.shared.codec.decode(asked.message());
+        let codec = &self.shared.codec;
+        let value: Result<Req, _> =
+            catch_unwind(AssertUnwindSafe(|| codec.decode(asked.message())))
+                .unwrap_or_else(|_| Err(CodecError::new("the codec panicked")));
         let (caller, deadline) = (asked.caller, asked.deadline);
         let memory = asked.into_memory().unwrap_or_else(|long| {
             self.shared.turn.with(|answerer| answerer.link_mut().recycle(long));

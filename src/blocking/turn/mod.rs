@@ -22,7 +22,7 @@ use crate::core::session::Session;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
-use crate::front::{Common, Notices, Observer, Pause, Term};
+use crate::front::{Common, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Ends, Watch};
 use visit::Visit;
@@ -44,13 +44,13 @@ struct HeldEnds {
 #[derive(Debug)]
 pub(crate) struct Turn<S> {
     state: Mutex<State<S>>,
-    observer: Observer,
 }
 
 #[derive(Debug)]
 struct State<S> {
     session: S,
     pause: Pause,
+    notices: Notices,
     /// What the session waited for as of the last step.
     wanted: Wait,
     /// What each leader sleeps for.
@@ -77,31 +77,35 @@ impl<S: Shared> Turn<S> {
         let state = State {
             session,
             pause: Pause::new(common.spin),
+            notices: Notices::new(&common.observer),
             wanted: Wait::readable(Deadline::NEVER),
             leaders: Vec::new(),
             parked: BTreeMap::new(),
             spare: Vec::new(),
         };
-        Self { state: Mutex::new(state), observer: common.observer.clone() }
+        Self { state: Mutex::new(state) }
     }
 
     /// Opens the session, before anybody else can wait on it.
     pub(crate) fn open(&self, term: Term) -> Result<()> {
         let mut now = term.began;
-        let mut notices = Notices::new(&self.observer, term.began);
         loop {
             let mut state = self.lock();
+            state.notices.begin(NOBODY, term.began, Phase::Open);
             let wait = match state.session.step_open(now, term.deadline) {
-                Ok(Step::Done(())) => return Ok(()),
+                Ok(Step::Done(())) => {
+                    state.notices.end(NOBODY);
+                    return Ok(());
+                }
                 Ok(Step::Wait(wait)) => wait,
                 Err(error) => return Err(term.sign(state.session.place(error, Phase::Open))),
             };
-            let (notice, wait) = notices.due(now, wait);
+            let (notice, wait) = state.notices.due(now, wait);
             let (path, ends) =
                 (state.session.path(Phase::Open).to_path_buf(), HeldEnds::of(state.session.link()));
             drop(state);
             if let Some(notice) = notice {
-                notices.tell(notice, &path, Phase::Open);
+                notice.tell(&path);
             }
             sleep(ends.borrow(), wait, now).map_err(|error| term.sign(error.at(&path)))?;
             now = Instant::now();

@@ -7,8 +7,8 @@ use super::{HeldEnds, LOOK_UP, NOBODY, Shared, State, Turn};
 use crate::blocking::drive::sleep;
 use crate::core::errand::{Errand, Key};
 use crate::core::step::Wait;
-use crate::error::{Error, Phase, Result};
-use crate::front::{Notices, Spell, Term};
+use crate::error::{Phase, Result};
+use crate::front::{Spell, Term};
 
 /// A thread and its errand. Whatever ends the visit, a panic in a codec or an observer included,
 /// the errand leaves.
@@ -23,7 +23,6 @@ pub(super) struct Visit<'a, S: Shared, E: Errand<S>> {
     /// Whether the next look reads too.
     read: bool,
     spell: Option<Spell>,
-    notices: Option<Notices>,
 }
 
 /// How long nobody may have looked for something to read before a visit looks first.
@@ -38,7 +37,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         phase: Phase,
     ) -> Self {
         let (key, here, read) = (NOBODY, false, false);
-        Self { turn, errand, key, here, term, phase, now, read, spell: None, notices: None }
+        Self { turn, errand, key, here, term, phase, now, read, spell: None }
     }
 
     pub(super) fn begin(&mut self, state: &mut State<S>) -> Result<()> {
@@ -61,7 +60,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         state.wake_ready(self.key);
         let wait = match stepped {
             Ok(wait) => wait,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(self.errand.fail(&mut state.session, error))),
         };
         self.errand
             .look(&mut state.session, self.now)
@@ -89,6 +88,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             }
             return Ok(state);
         }
+        state.notices.begin(self.key, self.term.began, self.phase);
         if state.is_led(wait, self.term.deadline) {
             // Without a deadline a parked thread still looks up now and then: it costs nothing,
             // and forgives whatever a host does to its threads.
@@ -115,24 +115,29 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         Ok(state)
     }
 
-    fn sleep(&mut self, state: MutexGuard<'_, State<S>>, wait: Wait) -> Result<()> {
+    fn sleep(&mut self, mut state: MutexGuard<'_, State<S>>, wait: Wait) -> Result<()> {
         let (turn, term, phase) = (self.turn, self.term, self.phase);
-        let notices = self.notices.get_or_insert_with(|| Notices::new(&turn.observer, term.began));
-        let (notice, wait) = notices.due(self.now, wait);
-        let notice = notice.map(|notice| (notice, state.session.path(phase).to_path_buf()));
+        let (notice, wait) = state.notices.due(self.now, wait);
+        let path = |phase| state.session.path(phase).to_path_buf();
+        let notice = notice.map(|notice| (path(notice.phase()), notice));
         let ends = HeldEnds::of(state.session.link());
         drop(state);
         // The observer is the host's: it may be slow, look at this very session, or panic.
-        if let Some((notice, path)) = notice {
-            notices.tell(notice, &path, phase);
+        if let Some((path, notice)) = notice {
+            notice.tell(&path);
         }
-        let signed = |error: Error| term.sign(turn.lock().session.place(error, phase));
-        sleep(ends.borrow(), wait, self.now).map_err(signed)
+        let slept = sleep(ends.borrow(), wait, self.now);
+        slept.map_err(|error| {
+            let session = &mut turn.lock().session;
+            let error = self.errand.fail(session, error);
+            term.sign(session.place(error, phase))
+        })
     }
 
     /// The errand has its answer.
     pub(super) fn leave(&mut self, state: &mut State<S>) {
         self.here = false;
+        state.notices.end(self.key);
         self.errand.leave(&mut state.session);
         if let Some(spell) = &self.spell {
             state.pause.end(spell, self.now);
@@ -144,7 +149,9 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
 impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
     fn drop(&mut self) {
         if self.here {
-            self.errand.leave(&mut self.turn.lock().session);
+            let mut state = self.turn.lock();
+            state.notices.end(self.key);
+            self.errand.leave(&mut state.session);
         }
     }
 }

@@ -7,71 +7,39 @@ use crate::core::calls::CallId;
 use crate::core::client::Caller;
 use crate::core::event::Event;
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Source};
 
-/// A request that waits for its reply.
+/// A request that waits for its reply, or a ping for its pong.
 #[derive(Debug)]
 pub(crate) struct Calling {
     /// Until it is queued.
-    body: Vec<u8>,
-    left: Option<Duration>,
-    stamp: u64,
-    open: OpenCall,
-}
-
-/// A ping that waits for its pong.
-#[derive(Debug)]
-pub(crate) struct Pinging {
-    open: OpenCall,
-}
-
-/// A call in the tables of its client.
-#[derive(Debug)]
-struct OpenCall {
+    asks: Asks,
     id: CallId,
     deadline: Deadline,
     answered: bool,
 }
 
+#[derive(Debug)]
+enum Asks {
+    Request { body: Vec<u8>, left: Option<Duration>, stamp: u64 },
+    Ping,
+}
+
 impl Calling {
     /// A body begun by [`Caller::request_body`]. What is left of the deadline is taken at `now`,
     /// when the monotonic clock reads `stamp`: the two belong together.
-    pub(crate) fn new(body: Vec<u8>, now: Instant, stamp: u64, deadline: Deadline) -> Self {
-        Self { body, left: deadline.remaining(now), stamp, open: OpenCall::new(deadline) }
-    }
-}
-
-impl Pinging {
-    pub(crate) fn new(deadline: Deadline) -> Self {
-        Self { open: OpenCall::new(deadline) }
-    }
-}
-
-impl OpenCall {
-    fn new(deadline: Deadline) -> Self {
-        Self { id: 0, deadline, answered: false }
+    pub(crate) fn request(body: Vec<u8>, now: Instant, stamp: u64, deadline: Deadline) -> Self {
+        let left = deadline.remaining(now);
+        Self::new(Asks::Request { body, left, stamp }, deadline)
     }
 
-    fn look<R, W>(&mut self, caller: &mut Caller<R, W>, now: Instant) -> Option<Result<Event>>
-    where
-        R: Opener<End: Source>,
-        W: Opener<End: Sink>,
-    {
-        let outcome = caller.outcome(self.id, now, self.deadline);
-        // With its outcome the call has left the tables.
-        self.answered = outcome.is_some();
-        outcome
+    pub(crate) fn ping(deadline: Deadline) -> Self {
+        Self::new(Asks::Ping, deadline)
     }
 
-    fn leave<R, W>(&mut self, caller: &mut Caller<R, W>)
-    where
-        R: Opener<End: Source>,
-        W: Opener<End: Sink>,
-    {
-        if !self.answered {
-            caller.give_up(self.id);
-        }
+    fn new(asks: Asks, deadline: Deadline) -> Self {
+        Self { asks, id: 0, deadline, answered: false }
     }
 }
 
@@ -79,32 +47,30 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
     type Answer = Event;
 
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
-        self.open.id = caller.call(std::mem::take(&mut self.body), self.left, self.stamp)?;
-        Ok(self.open.id)
+        self.id = match &mut self.asks {
+            Asks::Request { body, left, stamp } => {
+                caller.call(std::mem::take(body), *left, *stamp)?
+            }
+            Asks::Ping => caller.ping()?,
+        };
+        Ok(self.id)
     }
 
     fn look(&mut self, caller: &mut Caller<R, W>, now: Instant) -> Option<Result<Event>> {
-        self.open.look(caller, now)
+        let outcome = caller.outcome(self.id, now, self.deadline);
+        // With its outcome the call has left the tables.
+        self.answered = outcome.is_some();
+        outcome
+    }
+
+    fn fail(&mut self, caller: &mut Caller<R, W>, error: Error) -> Error {
+        self.answered = true;
+        error.with_fate(caller.give_up(self.id).fate())
     }
 
     fn leave(&mut self, caller: &mut Caller<R, W>) {
-        self.open.leave(caller);
-    }
-}
-
-impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Pinging {
-    type Answer = Event;
-
-    fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
-        self.open.id = caller.ping()?;
-        Ok(self.open.id)
-    }
-
-    fn look(&mut self, caller: &mut Caller<R, W>, now: Instant) -> Option<Result<Event>> {
-        self.open.look(caller, now)
-    }
-
-    fn leave(&mut self, caller: &mut Caller<R, W>) {
-        self.open.leave(caller);
+        if !self.answered {
+            caller.give_up(self.id);
+        }
     }
 }

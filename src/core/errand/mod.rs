@@ -10,8 +10,8 @@ mod replying;
 
 use std::time::Instant;
 
-use crate::error::Result;
-pub(crate) use calling::{Calling, Pinging};
+use crate::error::{Error, Result};
+pub(crate) use calling::Calling;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};
 
@@ -27,6 +27,9 @@ pub(crate) trait Errand<S> {
 
     /// The answer, if it is there; by the errand's deadline it is.
     fn look(&mut self, session: &mut S, now: Instant) -> Option<Result<Self::Answer>>;
+
+    /// The session has failed with this error: what it means for this errand, which then leaves.
+    fn fail(&mut self, session: &mut S, error: Error) -> Error;
 
     /// Takes out of the session whatever of this errand is still in it.
     fn leave(&mut self, session: &mut S);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Errand, Key};
 use crate::core::server::{Answerer, Asked, NEXT_REQUEST};
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Source};
 
 /// Waits for a request.
@@ -41,6 +41,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
             Ok(None) => answerer.made_room().then_some(Ok(None)),
             Err(error) => Some(Err(error)),
         }
+    }
+
+    fn fail(&mut self, _answerer: &mut Answerer<R, W>, error: Error) -> Error {
+        error
     }
 
     fn leave(&mut self, _answerer: &mut Answerer<R, W>) {}

@@ -7,7 +7,7 @@ use crate::core::outbox::Ticket;
 use crate::core::server::{Answerer, Caller};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Source};
 
 /// Waits until a reply is written.
@@ -58,6 +58,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
         let outcome = answerer.outcome(self.ticket, now, self.deadline)?;
         self.sent = outcome.is_ok();
         Some(outcome)
+    }
+
+    fn fail(&mut self, answerer: &mut Answerer<R, W>, error: Error) -> Error {
+        error.with_fate(answerer.link_mut().outbox().take_back(self.ticket).fate())
     }
 
     fn leave(&mut self, answerer: &mut Answerer<R, W>) {

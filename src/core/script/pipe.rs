@@ -186,14 +186,15 @@ impl ReadEnd {
         &self.pipe
     }
 
-    fn has_hung_up(&self) -> bool {
+    /// Whether the departure of the last writers is reported.
+    fn is_latched(&self) -> bool {
         let state = self.pipe.0.borrow();
         state.writers == 0 && self.quiet_at != Some(state.writers_ever)
     }
 
     /// What `poll` would say.
     pub(crate) fn is_ready(&self) -> bool {
-        self.pipe.len() > 0 || self.has_hung_up()
+        self.pipe.len() > 0 || self.is_latched()
     }
 }
 
@@ -202,7 +203,7 @@ impl Source for ReadEnd {
         let mut state = self.pipe.0.borrow_mut();
         if state.bytes.is_empty() && state.writers == 0 {
             drop(state);
-            return Ok(if self.has_hung_up() { Read::WritersGone } else { Read::NoWriterYet });
+            return Ok(if self.is_latched() { Read::WritersGone } else { Read::NoWriterYet });
         }
         let count = state.reads.draw().min(state.bytes.len()).min(buffer.len());
         for (to, from) in buffer.iter_mut().zip(state.bytes.drain(..count)) {
@@ -210,6 +211,10 @@ impl Source for ReadEnd {
         }
         state.traffic += count as u64;
         Ok(if count == 0 { Read::Empty } else { Read::Bytes(count) })
+    }
+
+    fn has_hung_up(&self) -> bool {
+        self.pipe.len() == 0 && self.is_latched()
     }
 
     fn standing(&self) -> io::Result<Standing> {

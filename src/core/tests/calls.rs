@@ -3,7 +3,7 @@
 use super::session::*;
 use super::*;
 use crate::core::link::Directions;
-use crate::core::wire::{Flags, Header, Kind, begin, seal};
+use crate::core::wire::{FailureCode, Flags, Header, Kind, begin, seal};
 use crate::error::{ErrorKind, Fate, Phase};
 
 #[test]
@@ -285,4 +285,38 @@ fn a_client_wakes_when_a_stall_has_lasted_too_long() {
     let stuck = session.call(&noise(10_000), ms(60_000)).unwrap();
     session.run(ms(200), echo);
     assert_eq!(session.outcome(stuck).unwrap().unwrap_err().kind(), ErrorKind::WriteStalled);
+}
+
+#[test]
+fn a_stall_is_not_counted_while_nobody_waits() {
+    let mut session = Session::new(4096, 1 << 20, ms(1000));
+    session.call(&noise(4000), ms(100_000)).unwrap();
+    session.step_client();
+    let given_up = session.call(&noise(3000), ms(100)).unwrap();
+    session.step_client();
+    session.clock.advance(ms(100));
+    let error = session.outcome(given_up).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteStalled);
+    session.clock.advance(ms(5000));
+    let anew = session.call(&noise(3000), ms(60_000)).unwrap();
+    session.step_client();
+    assert!(session.outcome(anew).is_none(), "it has waited for no time at all");
+    session.clock.advance(ms(1000));
+    session.step_client();
+    let error = session.outcome(anew).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteStalled);
+}
+
+#[test]
+fn a_failures_words_are_not_held_to_the_message_limit() {
+    let mut session = Session::new(65_536, 16, ms(1000));
+    let call = session.call(b"short", ms(1000)).unwrap();
+    session.settle(|server, asked| {
+        let words = "words that are longer than any message may be".to_owned();
+        let ticket = server.fail(asked.caller, FailureCode::Handler, words);
+        server.forget(ticket);
+    });
+    let error = session.outcome(call).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Remote);
+    assert_eq!(error.detail(), Some("words that are longer than any message may be"));
 }

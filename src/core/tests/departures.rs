@@ -2,6 +2,7 @@
 
 use super::session::*;
 use super::*;
+use crate::core::link::Directions;
 use crate::core::retry::STANDING_CHECK;
 use crate::error::{ErrorKind, Fate};
 
@@ -233,4 +234,63 @@ fn a_reply_whose_client_left_is_lost_and_the_next_client_is_served() {
     assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
     session.start_client();
     assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
+
+#[test]
+fn the_last_words_of_a_server_are_read_before_its_departure_ends_calls() {
+    let mut session = session();
+    let answered = session.call(b"a", ms(10_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        echo(session.server(), asked);
+    }
+    session.step_server();
+    session.kill_server();
+    // Another thread's request meets the departure first; it only writes.
+    let unsent = session.call(b"b", ms(10_000)).unwrap();
+    let now = session.clock.now;
+    session.client().step(now, Directions { read: false, write: true }).unwrap();
+    assert!(session.outcome(unsent).is_none());
+    session.step_client();
+    assert_eq!(session.outcome(answered).unwrap().unwrap(), reply_to(b"a"));
+    session.start_server();
+    session.run(ms(100), echo);
+    assert_eq!(session.outcome(unsent).unwrap().unwrap(), reply_to(b"b"));
+    assert_eq!(session.client_link().unwrap().stats().late, 0);
+}
+
+#[test]
+fn a_departure_is_told_even_if_the_step_that_saw_it_fails() {
+    let mut session = acquainted();
+    let written = session.call(b"two", ms(10_000)).unwrap();
+    session.settle(|_, _| {});
+    session.kill_server();
+    session.call(b"three", ms(10_000)).unwrap();
+    session.requests.fail(ErrorKind::Untrusted);
+    for _ in 0..3 {
+        let now = session.clock.now;
+        let _ = session.client().step(now, Directions::BOTH);
+    }
+    assert_eq!(session.outcome(written).unwrap().unwrap_err().kind(), ErrorKind::PeerClosed);
+}
+
+#[test]
+fn a_reply_that_was_cut_is_lost_even_if_the_step_that_saw_it_fails() {
+    let mut session = session();
+    session.call(b"one", ms(10_000)).unwrap();
+    session.call(b"two", ms(10_000)).unwrap();
+    let mut asked = Vec::new();
+    session.settle(|_, request| asked.push(request));
+    let cut = session.server().reply(asked[0].caller, noise(20_000));
+    session.server().reply(asked[1].caller, noise(1000));
+    session.replies.pipe().script_writes([10, 0]);
+    session.step_server();
+    session.kill_client();
+    session.replies.fail(ErrorKind::NotAFifo);
+    let now = session.clock.now;
+    for _ in 0..3 {
+        let _ = session.server().step(now, Directions::BOTH);
+    }
+    let error = session.server().outcome(cut, now, Deadline::NEVER).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
 }

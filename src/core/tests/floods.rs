@@ -3,8 +3,9 @@
 use super::session::*;
 use super::*;
 use crate::core::buffer::Buffer;
-use crate::core::link::Directions;
+use crate::core::link::{Directions, Link};
 use crate::core::script::{Pipe, ReadEnd, WriteEnd};
+use crate::core::server::Answerer;
 use crate::core::wire::{Flags, HEADER_LEN, Header, Kind, TRAILER_LEN, begin, seal};
 
 const LIMIT: usize = 200_000;
@@ -164,4 +165,29 @@ fn memory_kept_for_the_next_message_and_requests_that_wait_share_one_limit() {
     flooded.flood(&frame(Kind::Request, false, 2, &[0xFF; 5000]), 100);
     let (inbox, _) = flooded.session.server().link().held();
     assert!(inbox <= LIMIT + Buffer::CAPACITY + 40_000, "{inbox} bytes");
+}
+
+#[test]
+fn a_server_hears_that_somebody_has_left_who_asked_much_and_read_nothing() {
+    for pings in [1, 15, 16, 17, 100] {
+        let (requests, replies) = (Place::with_pipe(65_536), Place::with_pipe(65_536));
+        let link = Link::new(requests.reader(), replies.writer(), LIMIT, 77);
+        let mut server = Answerer::new(link, ms(1000), EndOfWriters::End);
+        let clock = Clock::new();
+        server.link_mut().step_open(clock.now, Deadline::NEVER).unwrap();
+        let stranger = requests.pipe().writer(&requests);
+        for id in 1..=pings {
+            let mut ping = Vec::new();
+            let flags = Flags::default();
+            let start = begin(&mut ping, Header { kind: Kind::Ping, flags, epoch: 55, to: 0, id });
+            seal(&mut ping, start);
+            requests.pipe().put(&ping);
+        }
+        drop(stranger);
+        let ended = (0..20).any(|_| {
+            server.step(clock.now, Directions::BOTH).unwrap();
+            server.next_request(clock.now, clock.ns()).is_err()
+        });
+        assert!(ended, "{pings} pings");
+    }
 }

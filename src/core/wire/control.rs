@@ -107,6 +107,9 @@ impl Failure {
     /// Words are cut here, so that a failure always fits into one atomic frame.
     const MAX_MESSAGE: usize = 2048;
 
+    /// The longest failure, its code included.
+    pub(crate) const MAX_LEN: usize = 2 + Self::MAX_MESSAGE;
+
     pub(crate) fn new(code: FailureCode, mut message: String) -> Self {
         if message.len() > Self::MAX_MESSAGE {
             let cut = (0..=Self::MAX_MESSAGE).rev().find(|at| message.is_char_boundary(*at));
