@@ -73,6 +73,7 @@ impl<T> Sender<T> {
 
 impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
     /// Sends one value: `Ok` means that the FIFO has accepted every byte of it.
+    /// Its time begins when the value is encoded.
     ///
     /// Where the reader has left since the last value, this waits for the next reader first; what
     /// the last reader had not read is gone with it. Values that were [fed](Self::feed) before are

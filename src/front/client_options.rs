@@ -94,7 +94,8 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// Is told of calls that wait longer than a second, at most once a second each.
+    /// Is told of the call that has waited longest, once that is longer than a second; at most once a
+    /// second, however many wait.
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self

@@ -55,8 +55,8 @@ impl Default for Common {
     }
 }
 
-/// A wait that has gone on for a while; given to the observer of an endpoint at most once a second
-/// per wait. It never carries payload.
+/// A wait that has gone on for a while; given to the observer of an endpoint at most once a second.
+/// It never carries payload.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Waiting<'a> {

@@ -11,8 +11,8 @@ mod server_options;
 mod term;
 
 pub use client_options::ClientOptions;
-pub use common::Waiting;
 pub(crate) use common::Common;
+pub use common::Waiting;
 pub(crate) use notices::Notices;
 pub(crate) use pause::{Pause, Spell};
 pub use receiver_options::ReceiverOptions;

@@ -2,10 +2,12 @@
 
 use std::panic;
 
+use fifowire::codec::{Codec, CodecError};
 use fifowire::{Client, EndOfWriters, ErrorKind, Fate, Pair, Phase, Server};
 
-use crate::support::time::{Aside, aside, asleep};
-use crate::support::{Scene, ms, scene};
+use crate::support::frame::Frame;
+use crate::support::time::{Aside, aside, asleep, until};
+use crate::support::{Scene, ms, raw, scene};
 
 fn ends(scene: &Scene) -> (Pair, Server<String, String>, Client<String, String>) {
     let pair = Pair::create(scene.directory(), "agent").unwrap();
@@ -151,4 +153,69 @@ fn asks_and_waits(line: &mut crate::support::Line) {
     let options = Client::<String, String>::options().timeout(ms(300));
     let _ = options.open(&pair).unwrap().call(&"question".into());
     line.hear();
+}
+
+/// Panics wherever it is asked to be something: as an error's words, as bytes, from bytes.
+struct Touchy(u32);
+
+impl std::fmt::Display for Touchy {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words for {}", self.0)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Careless;
+
+impl Codec<u32> for Careless {
+    fn encode(&self, value: &u32, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend_from_slice(&value.to_le_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, message: &[u8]) -> Result<u32, CodecError> {
+        Ok(u32::from_le_bytes(message.try_into().unwrap()))
+    }
+}
+
+impl Codec<Touchy> for Careless {
+    fn encode(&self, value: &Touchy, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        assert_ne!(value.0, 1, "no bytes for one");
+        self.encode(&value.0, out)
+    }
+
+    fn decode(&self, message: &[u8]) -> Result<Touchy, CodecError> {
+        self.decode(message).map(Touchy)
+    }
+}
+
+#[test]
+fn a_server_outlives_an_error_without_words_and_a_codec_that_panics() {
+    scene(&[], |scene| {
+        let pair = Pair::create(scene.directory(), "agent").unwrap();
+        let options = Server::<u32, Touchy>::options().codec(Careless);
+        let mut server = options.end_of_writers(EndOfWriters::End).open(&pair).unwrap();
+        let serving = aside(move || {
+            server.serve(|number, _| if number == 0 { Err(Touchy(0)) } else { Ok(Touchy(number)) })
+        });
+        let client = Client::<u32, Touchy>::options().codec(Careless).open(&pair).unwrap();
+        let error = client.call(&0).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Remote);
+        assert_eq!(error.detail(), Some("the handler panicked: no words for 0"));
+        assert_eq!(client.call(&1).map(drop).unwrap_err().kind(), ErrorKind::Remote);
+        let mut requests = raw::writer(pair.input());
+        drop(client);
+        // Three bytes, where its codec expects four.
+        let short = Frame::request(7, 1, b"abc").bytes();
+        let mut replies = raw::reader(pair.output());
+        std::io::Write::write_all(&mut requests, &short).unwrap();
+        let mut heard = Vec::new();
+        until("the refusal comes", || {
+            heard.extend(raw::drain(&mut replies));
+            Frame::parse(&heard).is_some()
+        });
+        assert!(heard.windows(18).any(|words| words == b"the codec panicked"));
+        drop(requests);
+        serving.join().unwrap();
+    });
 }

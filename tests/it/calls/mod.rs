@@ -6,3 +6,4 @@ mod observers;
 mod restarts;
 mod single;
 mod sizes;
+mod together;
