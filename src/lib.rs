@@ -2,6 +2,10 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(feature = "async-io")]
+pub mod async_io;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub mod awaited;
 mod blocking;
 pub mod codec;
 mod core;
@@ -13,6 +17,8 @@ mod node;
 mod pipe;
 mod stats;
 mod sys;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -13,6 +13,8 @@ mod term;
 pub use client_options::ClientOptions;
 pub(crate) use common::Common;
 pub use common::Waiting;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use notices::Notice;
 pub(crate) use notices::Notices;
 pub(crate) use pause::{Pause, Spell};
 pub use receiver_options::ReceiverOptions;

@@ -15,9 +15,17 @@ pub struct ServerOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) common: Common,
     pub(crate) reply_timeout: Duration,
     pub(crate) on_end: EndOfWriters,
+    /// Handlers that run at once; the blocking front end runs one.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) max_handlers: usize,
     pub(crate) codec: C,
     types: PhantomData<fn(Req) -> (Rep, E)>,
 }
+
+/// Handlers that run at once, unless told otherwise: enough to wait for other things side by side,
+/// and a bound on what a busy client can start.
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+const MAX_HANDLERS: usize = 64;
 
 impl<Req, Rep, E> ServerOptions<Req, Rep, Json, E> {
     pub(crate) fn new() -> Self {
@@ -25,6 +33,8 @@ impl<Req, Rep, E> ServerOptions<Req, Rep, Json, E> {
             common: Common::default(),
             reply_timeout: TIMEOUT,
             on_end: EndOfWriters::default(),
+            #[cfg(any(feature = "tokio", feature = "async-io"))]
+            max_handlers: MAX_HANDLERS,
             codec: Json,
             types: PhantomData,
         }
@@ -34,8 +44,15 @@ impl<Req, Rep, E> ServerOptions<Req, Rep, Json, E> {
 impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
     /// How values become bytes; the client's must be the same. Default: [`Json`].
     pub fn codec<Other>(self, codec: Other) -> ServerOptions<Req, Rep, Other, E> {
-        let Self { common, reply_timeout, on_end, .. } = self;
-        ServerOptions { common, reply_timeout, on_end, codec, types: PhantomData }
+        ServerOptions {
+            common: self.common,
+            reply_timeout: self.reply_timeout,
+            on_end: self.on_end,
+            #[cfg(any(feature = "tokio", feature = "async-io"))]
+            max_handlers: self.max_handlers,
+            codec,
+            types: PhantomData,
+        }
     }
 
     /// How long opening waits for the pair to exist and for another server to give it up.

@@ -13,9 +13,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// A descriptor in the keeping of a front end.
-pub trait Held: AsFd + fmt::Debug + Send + Sync + Sized + 'static {
+pub trait Held: AsFd + fmt::Debug + Send + Sync + Unpin + Sized + 'static {
     /// A descriptor that is only kept open and never tried again.
-    type Retired: fmt::Debug + Send + Sync;
+    type Retired: fmt::Debug + Send + Sync + Unpin;
 
     /// Whether the front end listens to a watch over a path that cannot be opened yet.
     const WATCHES: bool;

@@ -4,6 +4,7 @@
 //! its directory as they were.
 
 mod calls;
+mod fronts;
 mod host;
 mod input;
 mod kills;

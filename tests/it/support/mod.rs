@@ -13,5 +13,5 @@ pub(crate) mod time;
 pub(crate) mod watchdog;
 
 pub(crate) use peer::{Line, Peer};
-pub(crate) use scene::{Scene, scene, scene_within};
+pub(crate) use scene::{Scene, scene, scene_after, scene_within};
 pub(crate) use time::{OVERSHOOT, ms, on_time, until};

@@ -51,11 +51,21 @@ pub(crate) fn scene<F: FnOnce(&Scene)>(roles: &[Role], test: F) {
 
 /// Runs a test under a time limit of its own.
 pub(crate) fn scene_within<F: FnOnce(&Scene)>(limit: Duration, roles: &[Role], test: F) {
+    play(limit, roles, || {}, test);
+}
+
+/// Runs a test after something has been started that stays.
+pub(crate) fn scene_after<F: FnOnce(&Scene)>(prepare: fn(), test: F) {
+    play(LIMIT, &[], prepare, test);
+}
+
+fn play<F: FnOnce(&Scene)>(limit: Duration, roles: &[Role], prepare: fn(), test: F) {
     let name = test_name::<F>();
     let Ok(part) = env::var(PART) else { return stage(name) };
     let _watchdog = Watchdog::over(format!("{name}, {part}"), limit);
     let scene = Scene { test: name, directory: env::var_os(DIRECTORY).unwrap().into() };
     if part == TEST {
+        prepare();
         let before = Ledger::take(&scene.directory);
         test(&scene);
         before.check(&scene.directory);

@@ -1,0 +1,74 @@
+//! The endpoints of this crate, awaited on [async-io](https://docs.rs/async-io), the reactor of
+//! smol and of whatever executor one likes: [`Sender`], [`Receiver`], [`Client`] and [`Server`],
+//! with the names and options of the blocking ones.
+
+mod held;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+pub use crate::awaited::Context;
+use crate::awaited::{self, Runtime, sealed};
+use crate::codec::Json;
+use crate::framing::Native;
+use held::End;
+
+/// The runtime of this module's endpoints.
+#[derive(Clone, Copy, Debug)]
+pub enum AsyncIo {}
+
+/// Sends values into a FIFO: a [`Sender`](awaited::Sender) on async-io.
+pub type Sender<T, C = Json, F = Native> = awaited::Sender<AsyncIo, T, C, F>;
+
+/// Receives values from a FIFO: a [`Receiver`](awaited::Receiver) on async-io.
+pub type Receiver<T, C = Json, F = Native> = awaited::Receiver<AsyncIo, T, C, F>;
+
+/// Calls a server over a pair: a [`Client`](awaited::Client) on async-io.
+pub type Client<Req, Rep, C = Json> = awaited::Client<AsyncIo, Req, Rep, C>;
+
+/// Answers calls over a pair: a [`Server`](awaited::Server) on async-io.
+pub type Server<Req, Rep, C = Json> = awaited::Server<AsyncIo, Req, Rep, C>;
+
+/// A call that is about to be made: a [`Call`](awaited::Call) on async-io.
+pub type Call<'a, Req, Rep, C = Json> = awaited::Call<'a, AsyncIo, Req, Rep, C>;
+
+/// The requests that come to a server: [`Requests`](awaited::Requests) on async-io.
+pub type Requests<'a, Req, Rep, C = Json> = awaited::Requests<'a, AsyncIo, Req, Rep, C>;
+
+/// A request and the means to answer it: a [`Request`](awaited::Request) on async-io.
+pub type Request<Req, Rep, C = Json> = awaited::Request<AsyncIo, Req, Rep, C>;
+
+/// Answers one request: a [`Responder`](awaited::Responder) on async-io.
+pub type Responder<Rep, C = Json> = awaited::Responder<AsyncIo, Rep, C>;
+
+impl sealed::Sealed for AsyncIo {}
+
+impl Runtime for AsyncIo {
+    type Reader = End<held::ForReading>;
+    type Writer = End<held::ForWriting>;
+    type Timer = Timer;
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+}
+
+/// A timer of async-io's.
+#[derive(Debug)]
+pub struct Timer(::async_io::Timer);
+
+impl awaited::Timer for Timer {
+    fn new(at: Instant) -> Self {
+        Self(::async_io::Timer::at(at))
+    }
+
+    fn reset(&mut self, at: Instant) {
+        self.0.set_at(at);
+    }
+
+    fn poll_fired(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(drop)
+    }
+}

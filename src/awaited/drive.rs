@@ -1,0 +1,173 @@
+//! The task that waits: step, and come back when what the step asked for is there.
+//!
+//! What is half read or half written lives in the endpoint. A future that is dropped between two
+//! polls takes nothing with it.
+
+use std::future::poll_fn;
+use std::io;
+use std::path::Path;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use super::alarm::Alarm;
+use super::runtime::{Ready, Runtime};
+use crate::core::recv::Incoming;
+use crate::core::send::Outgoing;
+use crate::core::step::{Step, Wait};
+use crate::error::{Error, Phase, Result};
+use crate::framing::Framing;
+use crate::front::{Common, Notices, Pause, Spell, Term};
+use crate::node::{ReadOpener, WriteOpener};
+use crate::pipe::Opener;
+
+/// What can be waited on.
+pub(super) trait Endpoint<R: Runtime> {
+    fn path(&self) -> &Path;
+
+    /// Ready once the end is, in the direction it has; pending where it is not open.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// How one endpoint waits.
+#[derive(Debug)]
+pub(super) struct Waiter<R: Runtime> {
+    alarm: Alarm<R>,
+    pause: Pause,
+    notices: Notices,
+}
+
+/// One wait, from the first poll to the last.
+#[derive(Debug)]
+pub(super) struct Wake {
+    term: Term,
+    phase: Phase,
+    spell: Option<Spell>,
+}
+
+/// Who waits on an endpoint that one task owns.
+const ITSELF: u64 = 0;
+
+impl Wake {
+    pub(super) fn term(&self) -> Term {
+        self.term
+    }
+}
+
+/// Steps without a pause before other tasks have their turn.
+const STEPS_A_POLL: usize = 16;
+
+impl<R: Runtime> Waiter<R> {
+    pub(super) fn new(common: &Common) -> Self {
+        Self {
+            alarm: Alarm::new(),
+            pause: Pause::new(common.spin),
+            notices: Notices::new(&common.observer),
+        }
+    }
+
+    pub(super) fn wake(&self, term: Term, phase: Phase) -> Wake {
+        Wake { term, phase, spell: None }
+    }
+
+    /// Steps `endpoint` until it is done, fails, or has to wait; its own deadline bounds the whole.
+    pub(super) fn poll<E: Endpoint<R>, T>(
+        &mut self,
+        wake: &mut Wake,
+        endpoint: &mut E,
+        cx: &mut Context<'_>,
+        step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
+    ) -> Poll<Result<T>> {
+        let done = ready!(self.poll_done(wake, endpoint, cx, step));
+        self.notices.end(ITSELF);
+        Poll::Ready(done.map_err(|error| wake.term.sign(error.at(endpoint.path()))))
+    }
+
+    fn poll_done<E: Endpoint<R>, T>(
+        &mut self,
+        wake: &mut Wake,
+        endpoint: &mut E,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
+    ) -> Poll<Result<T>> {
+        for _ in 0..STEPS_A_POLL {
+            let now = R::now();
+            let wait = match step(endpoint, now)? {
+                Step::Wait(wait) => wait,
+                Step::Done(value) => {
+                    if let Some(spell) = &wake.spell {
+                        self.pause.end(spell, now);
+                    }
+                    return Poll::Ready(Ok(value));
+                }
+            };
+            if wait.readable {
+                let spell = wake.spell.get_or_insert_with(|| self.pause.begin(now));
+                if let Some(moment) = self.pause.look_again(spell, now) {
+                    moment.pass();
+                    continue;
+                }
+            }
+            self.notices.begin(ITSELF, wake.term.began, wake.phase);
+            let (notice, wait) = self.notices.due(now, wait);
+            if let Some(notice) = notice {
+                notice.tell(endpoint.path());
+            }
+            if wait.until.passed(now) {
+                break;
+            }
+            ready!(self.poll_wait(endpoint, wait, cx))
+                .map_err(|error| Error::system(error, wake.phase))?;
+        }
+        // There is more to do, and other tasks come first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_wait(
+        &mut self,
+        endpoint: &mut impl Endpoint<R>,
+        wait: Wait,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Both are asked, so that both remember the task.
+        let fired = self.alarm.poll_by(wait.until, cx);
+        if wait.readable || wait.writable {
+            if let Poll::Ready(ready) = endpoint.poll_ready(cx) {
+                return Poll::Ready(ready);
+            }
+        }
+        fired.map(Ok)
+    }
+}
+
+/// Steps `endpoint` until it is done or fails.
+pub(super) async fn drive<R: Runtime, E: Endpoint<R>, T>(
+    waiter: &mut Waiter<R>,
+    endpoint: &mut E,
+    term: Term,
+    phase: Phase,
+    mut step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
+) -> Result<T> {
+    let mut wake = waiter.wake(term, phase);
+    poll_fn(|cx| waiter.poll(&mut wake, endpoint, cx, &mut step)).await
+}
+
+impl<R: Runtime, F: Framing> Endpoint<R> for Incoming<ReadOpener<R::Reader>, F> {
+    fn path(&self) -> &Path {
+        self.opener().path()
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_mut().map_or(Poll::Pending, |end| end.held_mut().poll_ready(cx))
+    }
+}
+
+impl<R: Runtime, F: Framing> Endpoint<R> for Outgoing<WriteOpener<R::Writer>, F> {
+    fn path(&self) -> &Path {
+        self.opener().path()
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_mut().map_or(Poll::Pending, |end| end.held_mut().poll_ready(cx))
+    }
+}

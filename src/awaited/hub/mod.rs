@@ -1,0 +1,295 @@
+//! Several tasks, one connection, and no task of its own: whatever wakes the connection steps it.
+//!
+//! Every waiting task leaves its waker here. The runtime knows one waker for the whole connection,
+//! the hub's; when a descriptor or the timer calls it, the session is stepped there and then, and
+//! those for whom something has come are woken. So no task depends on another being polled: one
+//! that is woken and never looks, because it waits for something else meanwhile, holds up nobody.
+//! Whoever finds the hub taken leaves word ([`Hub::again`]), and the one that has it looks once
+//! more.
+
+mod visit;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::poll_fn;
+use std::hash::BuildHasherDefault;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use super::alarm::Alarm;
+use super::runtime::{Ready, Runtime};
+use crate::core::calls::Spread;
+use crate::core::errand::{Errand, Key};
+use crate::core::link::Directions;
+use crate::core::session::Session;
+use crate::core::step::{Step, Wait};
+use crate::deadline::Deadline;
+use crate::error::{Phase, Result};
+use crate::front::{Common, Notice, Notices, Pause, Term};
+use crate::node::{ReadOpener, WriteOpener};
+pub(super) use visit::Visit;
+
+/// What tasks share: a session over FIFOs that the runtime keeps.
+pub(super) trait Shared<R: Runtime>:
+    Session<R = ReadOpener<R::Reader>, W = WriteOpener<R::Writer>> + Send + 'static
+{
+}
+
+impl<R: Runtime, S> Shared<R> for S where
+    S: Session<R = ReadOpener<R::Reader>, W = WriteOpener<R::Writer>> + Send + 'static
+{
+}
+
+/// A session and the tasks that wait on it.
+pub(super) struct Hub<R: Runtime, S> {
+    state: Mutex<State<R, S>>,
+    /// Whether somebody came for a turn while another had it.
+    again: AtomicBool,
+    /// Gives the hub a turn.
+    waker: Waker,
+}
+
+struct State<R: Runtime, S> {
+    session: S,
+    alarm: Alarm<R>,
+    pause: Pause,
+    notices: Notices,
+    waiting: HashMap<Key, Waiting, BuildHasherDefault<Spread>>,
+    /// When the first of those that wait wants to look; it may have left since.
+    soonest: Deadline,
+}
+
+struct Waiting {
+    waker: Waker,
+    deadline: Deadline,
+}
+
+/// Steps without a pause before other tasks have their turn.
+const STEPS_A_TURN: usize = 16;
+
+/// When a turn that used up its steps goes on, should no task do so before.
+const BREATH: Duration = Duration::from_millis(1);
+
+impl<R: Runtime, S: Shared<R>> Hub<R, S> {
+    /// Opens a session that tasks can then share.
+    pub(super) async fn open(mut session: S, common: &Common, term: Term) -> Result<Arc<Self>> {
+        let mut alarm = Alarm::<R>::new();
+        poll_fn(|cx| {
+            loop {
+                match session.step_open(R::now(), term.deadline) {
+                    Ok(Step::Done(())) => return Poll::Ready(Ok(())),
+                    Ok(Step::Wait(wait)) if alarm.poll_by(wait.until, cx).is_pending() => {
+                        return Poll::Pending;
+                    }
+                    Ok(Step::Wait(_)) => {}
+                    Err(error) => return Poll::Ready(Err(term.sign(error))),
+                }
+            }
+        })
+        .await?;
+        let state = State {
+            session,
+            alarm,
+            pause: Pause::new(common.spin),
+            notices: Notices::new(&common.observer),
+            waiting: HashMap::default(),
+            soonest: Deadline::NEVER,
+        };
+        Ok(Arc::new_cyclic(|hub: &Weak<Self>| Self {
+            state: Mutex::new(state),
+            again: AtomicBool::new(false),
+            waker: Waker::from(Arc::new(Turn(hub.clone()))),
+        }))
+    }
+
+    /// Works on the session without waiting.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut S) -> T) -> T {
+        let done = work(&mut self.lock().session);
+        self.hear_again();
+        done
+    }
+
+    /// Works on the session and moves what that gave to move, without waiting.
+    pub(super) fn nudge(&self, work: impl FnOnce(&mut S)) {
+        let mut woken = Vec::new();
+        let mut state = self.lock();
+        work(&mut state.session);
+        // A failure has nobody here to be told; whoever steps next meets it again.
+        if state.session.step(R::now(), Directions { read: false, write: true }).is_ok() {
+            state.wake_ready(None, &mut woken);
+        }
+        drop(state);
+        wake(woken);
+        self.hear_again();
+    }
+
+    /// Runs an errand to its end, which comes by its deadline.
+    pub(super) fn run<E: Errand<S>>(
+        &self,
+        errand: E,
+        term: Term,
+        phase: Phase,
+    ) -> Visit<'_, R, S, E> {
+        Visit::new(self, errand, term, phase)
+    }
+
+    /// Steps the session for those that wait, wherever this is called.
+    fn turn(&self) {
+        self.again.store(true, Ordering::SeqCst);
+        let (mut woken, mut notice) = (Vec::new(), None);
+        for _ in 0..STEPS_A_TURN {
+            if !self.again.load(Ordering::SeqCst) {
+                break;
+            }
+            let mut state = match self.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                // Whoever has it looks for the word that was left.
+                Err(TryLockError::WouldBlock) => break,
+            };
+            self.again.store(false, Ordering::SeqCst);
+            let mut cx = Context::from_waker(&self.waker);
+            notice = notice.or(state.notice(R::now()));
+            state.turn(&mut cx, &mut woken);
+            // The runtime may ask for patience by calling at once: then a task goes on.
+            if self.again.load(Ordering::SeqCst) {
+                state.wake_any(&mut woken);
+            }
+        }
+        wake(woken);
+        tell(notice);
+    }
+
+    /// After the hub was taken: takes the turn that somebody may have come for meanwhile.
+    fn hear_again(&self) {
+        if self.again.load(Ordering::SeqCst) {
+            self.turn();
+        }
+    }
+
+    /// A panic inside a step poisons the lock; the session is in order between any two bytes, so
+    /// those that wait go on.
+    fn lock(&self) -> MutexGuard<'_, State<R, S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Runtime, S: Shared<R>> State<R, S> {
+    fn turn(&mut self, cx: &mut Context<'_>, woken: &mut Vec<Waker>) {
+        for _ in 0..STEPS_A_TURN {
+            if self.waiting.is_empty() {
+                return;
+            }
+            let now = R::now();
+            let stepped = self.session.step(now, Directions { read: true, write: true });
+            let Ok(wait) = stepped else {
+                // Each meets the failure in a step of its own.
+                woken.extend(self.waiting.drain().map(|(_, waiting)| waiting.waker));
+                return;
+            };
+            self.wake_ready(None, woken);
+            self.wake_late(now, woken);
+            if self.waiting.is_empty() || !self.is_ready(wait, now, cx) {
+                return;
+            }
+        }
+        self.wake_any(woken);
+        let later = Deadline::after(R::now(), BREATH);
+        let _ = self.alarm.poll_by(later, cx);
+    }
+
+    /// Whether it is time for another step; where it is not, the hub is called when it is.
+    fn is_ready(&mut self, wait: Wait, now: Instant, cx: &mut Context<'_>) -> bool {
+        let (_, wait) = self.notices.due(now, wait);
+        let until = wait.until.earlier(self.soonest);
+        if until.passed(now) {
+            return true;
+        }
+        // All are asked, so that all remember the hub. A failure is met by the next step.
+        let (reader, writer) = self.session.link_mut().ends_mut();
+        let reader = reader.filter(|_| wait.readable).map(|end| end.held_mut());
+        let writer = writer.filter(|_| wait.writable).map(|end| end.held_mut());
+        let readable = reader.is_some_and(|held| is_some_news(held.poll_ready(cx)));
+        let writable = writer.is_some_and(|held| is_some_news(held.poll_ready(cx)));
+        let late = self.alarm.poll_by(until, cx).is_ready();
+        readable || writable || late
+    }
+
+    /// Takes the wakers of those for whom something has come, but for the one that is here anyway.
+    fn wake_ready(&mut self, here: Option<Key>, woken: &mut Vec<Waker>) {
+        let waiting = &mut self.waiting;
+        for key in self.session.wakeups().drain(..).filter(|key| Some(*key) != here) {
+            woken.extend(waiting.remove(&key).map(|waiting| waiting.waker));
+        }
+    }
+
+    /// Takes the wakers of those whose deadlines have come.
+    fn wake_late(&mut self, now: Instant, woken: &mut Vec<Waker>) {
+        if !self.soonest.passed(now) {
+            return;
+        }
+        self.waiting.retain(|_, waiting| {
+            let late = waiting.deadline.passed(now);
+            woken.extend(late.then(|| waiting.waker.clone()));
+            !late
+        });
+        let deadlines = self.waiting.values().map(|waiting| waiting.deadline);
+        self.soonest = deadlines.fold(Deadline::NEVER, Deadline::earlier);
+    }
+
+    /// A notice that is due, and the FIFO it is about.
+    fn notice(&mut self, now: Instant) -> Option<(PathBuf, Notice)> {
+        let (notice, _) = self.notices.due(now, Wait::readable(Deadline::NEVER));
+        notice.map(|notice| (self.session.path(notice.phase()).to_path_buf(), notice))
+    }
+
+    fn wake_any(&mut self, woken: &mut Vec<Waker>) {
+        woken.extend(self.waiting.values().next().map(|waiting| waiting.waker.clone()));
+    }
+
+    fn wait(&mut self, key: Key, waker: &Waker, deadline: Deadline) {
+        self.soonest = self.soonest.earlier(deadline);
+        self.waiting.insert(key, Waiting { waker: waker.clone(), deadline });
+    }
+}
+
+/// Called by the runtime. It knows the hub only as long as somebody else does: a connection that
+/// nobody holds any more is gone, whatever the runtime still remembers.
+struct Turn<R: Runtime, S>(Weak<Hub<R, S>>);
+
+impl<R: Runtime, S: Shared<R>> Wake for Turn<R, S> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(hub) = self.0.upgrade() {
+            hub.turn();
+        }
+    }
+}
+
+impl<R: Runtime, S> fmt::Debug for Hub<R, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").finish_non_exhaustive()
+    }
+}
+
+/// Whether a poll answered anything at all.
+fn is_some_news(polled: Poll<io::Result<()>>) -> bool {
+    polled.is_ready()
+}
+
+/// Outside of the lock: the observer is the host's, and may look at this very session.
+fn tell(notice: Option<(PathBuf, Notice)>) {
+    notice.inspect(|(path, notice)| notice.tell(path));
+}
+
+/// Outside of the lock: a waker is the host's, and may do anything.
+fn wake(woken: Vec<Waker>) {
+    woken.into_iter().for_each(Waker::wake);
+}

@@ -1,0 +1,148 @@
+//! One task's errand at a shared session, as a future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::{Hub, STEPS_A_TURN, Shared, State, tell, wake};
+use crate::awaited::runtime::Runtime;
+use crate::core::errand::{Errand, Key};
+use crate::core::link::Directions;
+use crate::core::step::Wait;
+use crate::error::{Phase, Result};
+use crate::front::{Spell, Term};
+
+/// An errand that is awaited. Dropped before its end, it leaves as if it had been given up.
+pub(in crate::awaited) struct Visit<'a, R: Runtime, S: Shared<R>, E: Errand<S>> {
+    hub: &'a Hub<R, S>,
+    errand: E,
+    /// While the errand is in the session.
+    key: Option<Key>,
+    term: Term,
+    phase: Phase,
+    spell: Option<Spell>,
+}
+
+/// How long nobody may have looked for something to read before a visit looks first.
+const SILENCE: Duration = Duration::from_millis(1);
+
+impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
+    pub(super) fn new(hub: &'a Hub<R, S>, errand: E, term: Term, phase: Phase) -> Self {
+        Self { hub, errand, key: None, term, phase, spell: None }
+    }
+
+    /// Looks for the answer, and leaves the task's waker where there is none.
+    fn visit(
+        &mut self,
+        state: &mut State<R, S>,
+        cx: &mut Context<'_>,
+        woken: &mut Vec<std::task::Waker>,
+    ) -> Option<Result<E::Answer>> {
+        let mut now = R::now();
+        let mut read = true;
+        let key = match self.key {
+            Some(key) => {
+                // Whoever woke this task has stepped already.
+                if let Some(answer) = self.errand.look(&mut state.session, now) {
+                    return Some(answer);
+                }
+                key
+            }
+            None => {
+                let key = match self.errand.begin(&mut state.session) {
+                    Ok(key) => key,
+                    Err(error) => return Some(Err(error)),
+                };
+                self.key = Some(key);
+                // What was just queued is written first: an answer cannot be there before its
+                // request is. After a silence it is the other way round, because what is there to
+                // be read may be that the peer has left.
+                let heard_at = state.session.link().heard_at();
+                read = heard_at.is_none_or(|at| now >= at + SILENCE);
+                key
+            }
+        };
+        for _ in 0..STEPS_A_TURN {
+            let wait = match state.session.step(now, Directions { read, write: true }) {
+                Ok(wait) => Wait { readable: wait.readable || !read, ..wait },
+                Err(error) => return Some(Err(self.errand.fail(&mut state.session, error))),
+            };
+            state.wake_ready(Some(key), woken);
+            if let Some(answer) = self.errand.look(&mut state.session, now) {
+                // This step may have taken what the others were to be called for.
+                if !state.waiting.is_empty() {
+                    let mut hub = Context::from_waker(&self.hub.waker);
+                    if state.is_ready(wait, now, &mut hub) {
+                        self.hub.again.store(true, std::sync::atomic::Ordering::SeqCst);
+                    }
+                }
+                return Some(answer);
+            }
+            if self.spin(state, now) {
+                read = true;
+                now = R::now();
+                continue;
+            }
+            state.notices.begin(key, self.term.began, self.phase);
+            state.wait(key, cx.waker(), self.term.deadline);
+            let mut hub = Context::from_waker(&self.hub.waker);
+            if !state.is_ready(wait, now, &mut hub) {
+                return None;
+            }
+            read = true;
+            now = R::now();
+        }
+        // There is more to do, and other tasks come first.
+        cx.waker().wake_by_ref();
+        None
+    }
+
+    /// Whether to look again at once, after a moment that has just passed.
+    fn spin(&mut self, state: &mut State<R, S>, now: Instant) -> bool {
+        let spell = self.spell.get_or_insert_with(|| state.pause.begin(now));
+        let moment = state.pause.look_again(spell, now);
+        moment.inspect(|moment| moment.pass()).is_some()
+    }
+
+    fn leave(&mut self, state: &mut State<R, S>) {
+        let Some(key) = self.key.take() else { return };
+        state.waiting.remove(&key);
+        state.notices.end(key);
+        self.errand.leave(&mut state.session);
+    }
+}
+
+impl<R: Runtime, S: Shared<R>, E: Errand<S> + Unpin> Future for Visit<'_, R, S, E> {
+    type Output = Result<E::Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let mut woken = Vec::new();
+        let mut state = this.hub.lock();
+        let notice = state.notice(R::now());
+        let answer = this.visit(&mut state, cx, &mut woken);
+        let answer = answer.map(|answer| {
+            if let Some(spell) = &this.spell {
+                state.pause.end(spell, R::now());
+            }
+            this.leave(&mut state);
+            answer.map_err(|error| this.term.sign(state.session.place(error, this.phase)))
+        });
+        drop(state);
+        wake(woken);
+        this.hub.hear_again();
+        tell(notice);
+        answer.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl<R: Runtime, S: Shared<R>, E: Errand<S>> Drop for Visit<'_, R, S, E> {
+    fn drop(&mut self) {
+        if self.key.is_some() {
+            let hub = self.hub;
+            self.leave(&mut hub.lock());
+            hub.hear_again();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The endpoints that are awaited, whatever the runtime.
+//!
+//! Use them by the names in `fifowire::tokio` and `fifowire::async_io`; this is where they are
+//! documented. As in the blocking front end, every rule lives in the core: what stands here steps
+//! it, and has the runtime call when there is reason to step again. An endpoint that one task owns
+//! is stepped by that task; a connection that tasks share is stepped by whoever wakes it, and
+//! nothing is spawned.
+//!
+//! Every future may be dropped at any point, and says what that means under *Cancel safety*.
+
+mod alarm;
+mod client;
+mod drive;
+mod hub;
+mod receiver;
+mod runtime;
+mod sender;
+mod server;
+
+pub use client::{Call, Client};
+pub use receiver::Receiver;
+pub use runtime::Runtime;
+pub(crate) use runtime::{Ready, Timer, sealed};
+pub use sender::Sender;
+pub use server::{Context, Request, Requests, Responder, Server};

@@ -1,0 +1,347 @@
+//! The answering side of a pair.
+
+mod responder;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{self, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures_util::future::FutureExt;
+use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+
+use super::Runtime;
+use super::hub::{Hub, Visit};
+use crate::codec::{Codec, CodecError, Json};
+use crate::core::errand::Receiving;
+use crate::core::link::Link;
+use crate::core::server::{Answerer, Asked};
+use crate::core::session::Session;
+use crate::core::wire::FailureCode;
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Phase, Result};
+use crate::front::{Common, ServerOptions, Term};
+use crate::node::{Pair, ReadOpener, WriteOpener};
+use crate::stats::LinkStats;
+use crate::sys;
+use responder::{Machine, Shared};
+pub use responder::{Request, Responder};
+
+/// Answers the calls of a [`Client`](super::Client) over a [`Pair`]; the awaited form of
+/// [`Server`](crate::Server).
+///
+/// [`serve`](Self::serve) runs handlers side by side, as many as
+/// [`ServerOptions::max_handlers`] allows; [`requests`](Self::requests) is a stream of requests
+/// whose replies may be sent from any task.
+pub struct Server<R: Runtime, Req, Rep, C = Json> {
+    shared: Arc<Shared<R, C>>,
+    max_handlers: usize,
+    types: PhantomData<fn(Req) -> Rep>,
+}
+
+impl<R: Runtime, Req, Rep> Server<R, Req, Rep> {
+    /// Opens the server's side of a pair; see [`ServerOptions::open`].
+    ///
+    /// # Errors
+    /// As [`ServerOptions::open`].
+    ///
+    /// # Cancel safety
+    /// Nothing stays open.
+    pub async fn open(pair: &Pair) -> Result<Self>
+    where
+        Json: Codec<Req> + Codec<Rep>,
+    {
+        Self::options().open(pair).await
+    }
+
+    /// Options, among them the codec.
+    pub fn options() -> ServerOptions<Req, Rep, Json, R> {
+        ServerOptions::new().spin(Duration::ZERO)
+    }
+}
+
+impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
+    /// Answers requests, handlers running side by side within this future, until a handler says
+    /// stop, or until the last client has left where that is the end
+    /// ([`ServerOptions::end_of_writers`]). Handlers that run then are awaited.
+    ///
+    /// A handler's error and a handler's panic reach the caller as [`ErrorKind::Remote`] with
+    /// their words, and the server goes on. So it does when a client dies before its reply.
+    ///
+    /// # Errors
+    /// What ends the server itself, such as a path that is no longer a FIFO.
+    ///
+    /// # Cancel safety
+    /// The handlers that run are dropped, and their callers told so. Requests that have come and
+    /// were not handed out are there for the next call.
+    pub async fn serve<E, Handled>(
+        &mut self,
+        mut handler: impl FnMut(Req, Context) -> Handled,
+    ) -> Result<()>
+    where
+        E: fmt::Display,
+        Handled: Future<Output = Result<Rep, E>>,
+    {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut running = FuturesUnordered::new();
+        let mut ended = Ok(());
+        while !stop.load(Ordering::Relaxed) {
+            let full = running.len() >= self.max_handlers;
+            match self.next_or_done(&mut running, full).await {
+                Came::Done => {}
+                Came::Request(request) => {
+                    let Request { value, responder } = *request;
+                    let context = Context { deadline: responder.deadline(), stop: stop.clone() };
+                    let begun = catch_unwind(AssertUnwindSafe(|| handler(value, context)));
+                    running.push(answered(begun, responder));
+                }
+                Came::End(end) => {
+                    ended = end;
+                    break;
+                }
+            }
+        }
+        while running.next().await.is_some() {}
+        ended
+    }
+
+    /// The requests to come, each with a handle for its reply that can go to another task. Ends as
+    /// [`serve`](Self::serve) does. An error concerns the server itself.
+    pub fn requests(&mut self) -> Requests<'_, R, Req, Rep, C> {
+        Requests { wait: None, server: self }
+    }
+
+    /// The next request, waiting at most this long for it.
+    ///
+    /// # Errors
+    /// As [`Server::recv_timeout`](crate::Server::recv_timeout).
+    ///
+    /// # Cancel safety
+    /// No request is lost: what has come is there for the next call.
+    pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Request<R, Req, Rep, C>> {
+        let term = Term::timeout(timeout);
+        match self.next(term).await {
+            Ok(Some(request)) => Ok(request),
+            Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What this server has seen so far.
+    pub fn stats(&self) -> LinkStats {
+        self.shared.hub.with(|answerer| answerer.link().stats())
+    }
+
+    async fn next_or_done(
+        &self,
+        running: &mut (impl Stream<Item = ()> + Unpin),
+        full: bool,
+    ) -> Came<R, Req, Rep, C> {
+        let mut next = pin!(self.next(Term::until(Deadline::NEVER)));
+        poll_fn(|cx| {
+            if let Poll::Ready(Some(())) = running.poll_next_unpin(cx) {
+                return Poll::Ready(Came::Done);
+            }
+            if full {
+                return Poll::Pending;
+            }
+            next.as_mut().poll(cx).map(|next| match next {
+                Ok(Some(request)) => Came::Request(Box::new(request)),
+                Ok(None) => Came::End(Ok(())),
+                Err(error) => Came::End(Err(error)),
+            })
+        })
+        .await
+    }
+
+    async fn next(&self, term: Term) -> Next<R, Req, Rep, C> {
+        let mut wait = None;
+        poll_fn(|cx| self.poll_request(&mut wait, term, cx)).await
+    }
+
+    /// The next request that can be read; `wait` is where the wait for it is kept meanwhile.
+    fn poll_request<'a>(
+        &'a self,
+        wait: &mut Option<Wait<'a, R>>,
+        term: Term,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Next<R, Req, Rep, C>> {
+        loop {
+            let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
+            let begin = || self.shared.hub.run(receiving, term, Phase::Read);
+            let asked = ready!(Pin::new(wait.get_or_insert_with(begin)).poll(cx));
+            *wait = None;
+            let asked = match asked {
+                Err(error) if error.kind() == ErrorKind::PeerClosed => {
+                    return Poll::Ready(Ok(None));
+                }
+                asked => asked?,
+            };
+            if let Some(request) = asked.and_then(|asked| self.receive(asked)) {
+                return Poll::Ready(Ok(Some(request)));
+            }
+            if term.deadline.passed(R::now()) {
+                let silence = self.shared.hub.with(|answerer| answerer.silence());
+                return Poll::Ready(Err(self.sign(silence, term)));
+            }
+        }
+    }
+
+    fn sign(&self, error: Error, term: Term) -> Error {
+        term.sign(self.shared.hub.with(|answerer| answerer.place(error, Phase::Read)))
+    }
+
+    /// Reads a request; one that cannot be read is answered here and now.
+    fn receive(&self, asked: Asked) -> Option<Request<R, Req, Rep, C>> {
+        let codec = &self.shared.codec;
+        let value: Result<Req, _> =
+            catch_unwind(AssertUnwindSafe(|| codec.decode(asked.message())))
+                .unwrap_or_else(|_| Err(CodecError::new("the codec panicked")));
+        let (caller, deadline) = (asked.caller, asked.deadline);
+        let memory = asked.into_memory().unwrap_or_else(|long| {
+            self.shared.hub.with(|answerer| answerer.link_mut().recycle(long));
+            Vec::new()
+        });
+        let responder = Responder::new(Arc::clone(&self.shared), caller, deadline, memory);
+        match value {
+            Ok(value) => Some(Request { value, responder }),
+            Err(error) => {
+                responder.refuse(FailureCode::Codec, error.to_string());
+                None
+            }
+        }
+    }
+}
+
+/// The next request, or the end of them.
+type Next<R, Req, Rep, C> = Result<Option<Request<R, Req, Rep, C>>>;
+
+/// What a serving server waits for.
+enum Came<R: Runtime, Req, Rep, C: Codec<Rep>> {
+    Request(Box<Request<R, Req, Rep, C>>),
+    /// A handler has been answered for.
+    Done,
+    End(Result<()>),
+}
+
+/// Awaits a handler and sends its answer.
+async fn answered<R: Runtime, Rep, C: Codec<Rep>, E: fmt::Display>(
+    begun: std::thread::Result<impl Future<Output = Result<Rep, E>>>,
+    responder: Responder<R, Rep, C>,
+) {
+    // The handler is the user's, and so are its error's words and its reply's bytes; what they left
+    // half done is the user's to know.
+    let handled = async {
+        match begun {
+            Ok(handled) => handled.await.map_err(|error| error.to_string()),
+            Err(panic) => resume_unwind(panic),
+        }
+    };
+    let outcome = AssertUnwindSafe(handled).catch_unwind().await;
+    let sent = AssertUnwindSafe(async {
+        match outcome {
+            Ok(Ok(reply)) => responder.send(&reply).await,
+            Ok(Err(words)) => responder.fail(words).await,
+            Err(panic) => responder.panicked(panic).await,
+        }
+    });
+    // The client that asked may be gone or stuck; the next one is not.
+    drop(sent.catch_unwind().await);
+}
+
+/// What a handler knows beside the request.
+#[derive(Clone, Debug)]
+pub struct Context {
+    deadline: Deadline,
+    stop: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// How long the caller will still wait; `None` for without end.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.remaining(Instant::now())
+    }
+
+    /// Ends [`Server::serve`] once the handlers that run are answered.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The requests that come to a [`Server`], as a stream.
+///
+/// # Cancel safety
+/// No request is lost when the stream is dropped: what has come is there for the next.
+pub struct Requests<'a, R: Runtime, Req, Rep, C> {
+    wait: Option<Wait<'a, R>>,
+    server: &'a Server<R, Req, Rep, C>,
+}
+
+type Wait<'a, R> = Visit<'a, R, Machine<R>, Receiving>;
+
+impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Stream for Requests<'_, R, Req, Rep, C> {
+    type Item = Result<Request<R, Req, Rep, C>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let term = Term::until(Deadline::NEVER);
+        this.server.poll_request(&mut this.wait, term, cx).map(Result::transpose)
+    }
+}
+
+impl<R: Runtime, Req, Rep, C> fmt::Debug for Server<R, Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime, Req, Rep, C> fmt::Debug for Requests<'_, R, Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests").finish_non_exhaustive()
+    }
+}
+
+impl<R: Runtime, Req, Rep, C> ServerOptions<Req, Rep, C, R> {
+    /// The most handlers of [`Server::serve`] that run at once; further requests wait in the FIFO.
+    /// Default: 64.
+    pub fn max_handlers(mut self, handlers: usize) -> Self {
+        self.max_handlers = handlers.max(1);
+        self
+    }
+
+    /// Opens the request FIFO, so that clients can call.
+    ///
+    /// # Errors
+    /// As the blocking [`ServerOptions::open`](crate::ServerOptions#method.open).
+    ///
+    /// # Cancel safety
+    /// Nothing stays open.
+    pub async fn open(self, pair: &Pair) -> Result<Server<R, Req, Rep, C>>
+    where
+        C: Codec<Req> + Codec<Rep>,
+    {
+        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
+        let incoming = ReadOpener::new(pair.input(), trust, capacity);
+        let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
+        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
+        let answerer = Answerer::new(link, stall, self.on_end);
+        let shared = Shared {
+            hub: Hub::open(answerer, &self.common, Term::timeout(open_timeout)).await?,
+            codec: self.codec,
+            timeout: self.reply_timeout,
+            max_message,
+        };
+        let max_handlers = self.max_handlers;
+        Ok(Server { shared: Arc::new(shared), max_handlers, types: PhantomData })
+    }
+}

@@ -1,0 +1,167 @@
+//! Answering one request, from any task.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::awaited::Runtime;
+use crate::awaited::hub::Hub;
+use crate::codec::{self, Codec, Json};
+use crate::core::errand::{Answer, Replying};
+use crate::core::server::{Answerer, Caller};
+use crate::core::session::Session;
+use crate::core::wire::FailureCode;
+use crate::deadline::Deadline;
+use crate::error::{ErrorKind, Phase, Result};
+use crate::front::Term;
+use crate::node::{ReadOpener, WriteOpener};
+
+/// A request, and the means to answer it.
+pub struct Request<R: Runtime, Req, Rep, C: Codec<Rep> = Json> {
+    /// What was asked.
+    pub value: Req,
+    /// Answers it.
+    pub responder: Responder<R, Rep, C>,
+}
+
+/// Without the value, which may be a secret.
+impl<R: Runtime, Req, Rep, C: Codec<Rep>> fmt::Debug for Request<R, Req, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("responder", &self.responder).finish_non_exhaustive()
+    }
+}
+
+/// Answers one request, from any task. Dropped without an answer, it tells the caller so.
+pub struct Responder<R: Runtime, Rep, C: Codec<Rep> = Json> {
+    /// Taken by the answer.
+    shared: Option<Arc<Shared<R, C>>>,
+    caller: Caller,
+    deadline: Deadline,
+    /// That of a short request, for a short reply.
+    memory: Vec<u8>,
+    replies: PhantomData<fn(&Rep)>,
+}
+
+impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
+    pub(super) fn new(
+        shared: Arc<Shared<R, C>>,
+        caller: Caller,
+        deadline: Deadline,
+        memory: Vec<u8>,
+    ) -> Self {
+        Self { shared: Some(shared), caller, deadline, memory, replies: PhantomData }
+    }
+
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
+    ///
+    /// # Errors
+    /// As [`Responder::send`](crate::Responder::send).
+    ///
+    /// # Cancel safety
+    /// The reply is given up: its caller gets none, unless all of it was accepted already.
+    pub async fn send(mut self, reply: &Rep) -> Result<()> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let term = self.term(shared);
+        let mut body = std::mem::take(&mut self.memory);
+        match codec::encode(&shared.codec, reply, &mut body, shared.max_message) {
+            Ok(()) => self.answer(Answer::Reply(body), term).await,
+            Err(refused) => {
+                let placed = shared.hub.with(|answerer| answerer.place(refused, Phase::Encode));
+                let signed = term.sign(placed);
+                let words = signed.detail().unwrap_or("the reply has no form in the codec");
+                let code = match signed.kind() {
+                    ErrorKind::TooLarge => FailureCode::TooLarge,
+                    _ => FailureCode::Codec,
+                };
+                // What is wrong with the reply is the news here, whether the caller hears of it or
+                // not.
+                let told = self.answer(Answer::Failure(code, words.to_owned()), term).await;
+                drop(told);
+                Err(signed)
+            }
+        }
+    }
+
+    /// Tells the caller that its request failed, in these words.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn fail(self, why: impl fmt::Display) -> Result<()> {
+        self.failed(FailureCode::Handler, why.to_string()).await
+    }
+
+    pub(super) async fn panicked(self, panic: Box<dyn Any + Send>) -> Result<()> {
+        let words = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(words), _) => (*words).to_owned(),
+            (None, Some(words)) => words.clone(),
+            (None, None) => String::new(),
+        };
+        drop(panic);
+        self.failed(FailureCode::Panic, format!("the handler panicked: {words}")).await
+    }
+
+    /// Answers in place of the handler: queues the news and writes it if there is room.
+    pub(super) fn refuse(mut self, code: FailureCode, words: String) {
+        self.queue_refusal(code, words);
+    }
+
+    fn queue_refusal(&mut self, code: FailureCode, words: String) {
+        if let Some(shared) = self.shared.take() {
+            shared.hub.nudge(|answerer| answerer.refuse(self.caller, code, words));
+        }
+    }
+
+    async fn failed(self, code: FailureCode, words: String) -> Result<()> {
+        let Some(shared) = &self.shared else { return Ok(()) };
+        let term = self.term(shared);
+        self.answer(Answer::Failure(code, words), term).await
+    }
+
+    async fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
+        let Some(shared) = self.shared.take() else { return Ok(()) };
+        let replying = Replying::new(self.caller, answer, term.deadline);
+        shared.hub.run(replying, term, Phase::Write).await
+    }
+
+    /// The reply is given up when nobody waits for it any more, or when its own time is over.
+    fn term(&self, shared: &Shared<R, C>) -> Term {
+        let reply_by = Term::timeout(shared.timeout);
+        Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by }
+    }
+}
+
+impl<R: Runtime, Rep, C: Codec<Rep>> Drop for Responder<R, Rep, C> {
+    fn drop(&mut self) {
+        if self.shared.is_some() {
+            let words = "the request was dropped without an answer";
+            self.queue_refusal(FailureCode::Dropped, words.to_owned());
+        }
+    }
+}
+
+impl<R: Runtime, Rep, C: Codec<Rep>> fmt::Debug for Responder<R, Rep, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+/// What a server shares with the replies that are under way.
+pub(super) struct Shared<R: Runtime, C> {
+    pub(super) hub: Arc<Hub<R, Machine<R>>>,
+    pub(super) codec: C,
+    pub(super) timeout: Duration,
+    pub(super) max_message: usize,
+}
+
+pub(super) type Machine<R> =
+    Answerer<ReadOpener<<R as Runtime>::Reader>, WriteOpener<<R as Runtime>::Writer>>;

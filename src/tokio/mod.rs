@@ -1,0 +1,79 @@
+//! The endpoints of this crate, awaited on tokio: [`Sender`], [`Receiver`], [`Client`] and
+//! [`Server`], with the names and options of the blocking ones.
+//!
+//! Each works on a current-thread and on a multi-thread runtime, under `select!` and under
+//! `timeout`; nothing is spawned. A runtime needs `enable_io` and `enable_time`; as everything of
+//! tokio's, an endpoint panics where it is opened or awaited outside of one.
+
+mod held;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+use std::time::Instant;
+
+use ::tokio::time::{Sleep, sleep_until};
+
+pub use crate::awaited::Context;
+use crate::awaited::{self, Runtime, sealed};
+use crate::codec::Json;
+use crate::framing::Native;
+use held::{Reader, Writer};
+
+/// The runtime of this module's endpoints.
+#[derive(Clone, Copy, Debug)]
+pub enum Tokio {}
+
+/// Sends values into a FIFO: a [`Sender`](awaited::Sender) on tokio.
+pub type Sender<T, C = Json, F = Native> = awaited::Sender<Tokio, T, C, F>;
+
+/// Receives values from a FIFO: a [`Receiver`](awaited::Receiver) on tokio.
+pub type Receiver<T, C = Json, F = Native> = awaited::Receiver<Tokio, T, C, F>;
+
+/// Calls a server over a pair: a [`Client`](awaited::Client) on tokio.
+pub type Client<Req, Rep, C = Json> = awaited::Client<Tokio, Req, Rep, C>;
+
+/// Answers calls over a pair: a [`Server`](awaited::Server) on tokio.
+pub type Server<Req, Rep, C = Json> = awaited::Server<Tokio, Req, Rep, C>;
+
+/// A call that is about to be made: a [`Call`](awaited::Call) on tokio.
+pub type Call<'a, Req, Rep, C = Json> = awaited::Call<'a, Tokio, Req, Rep, C>;
+
+/// The requests that come to a server: [`Requests`](awaited::Requests) on tokio.
+pub type Requests<'a, Req, Rep, C = Json> = awaited::Requests<'a, Tokio, Req, Rep, C>;
+
+/// A request and the means to answer it: a [`Request`](awaited::Request) on tokio.
+pub type Request<Req, Rep, C = Json> = awaited::Request<Tokio, Req, Rep, C>;
+
+/// Answers one request: a [`Responder`](awaited::Responder) on tokio.
+pub type Responder<Rep, C = Json> = awaited::Responder<Tokio, Rep, C>;
+
+impl sealed::Sealed for Tokio {}
+
+impl Runtime for Tokio {
+    type Reader = Reader;
+    type Writer = Writer;
+    type Timer = Timer;
+
+    fn now() -> Instant {
+        ::tokio::time::Instant::now().into_std()
+    }
+}
+
+/// Pinned once, and set anew in place.
+#[derive(Debug)]
+pub struct Timer(Pin<Box<Sleep>>);
+
+impl awaited::Timer for Timer {
+    fn new(at: Instant) -> Self {
+        Self(Box::pin(sleep_until(at.into())))
+    }
+
+    fn reset(&mut self, at: Instant) {
+        self.0.as_mut().reset(at.into());
+    }
+
+    fn poll_fired(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,271 @@
+//! One suite of scenarios, played on every front end.
+
+mod calls;
+mod one_way;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use fifowire::codec::Bytes;
+use fifowire::{EndOfWriters, Pair, Result};
+
+/// What the scenarios need of a front end. Each party of a scenario runs on a thread of its own.
+pub(crate) trait Front: 'static {
+    type Sender: Send + Debug;
+    type Receiver: Send + Debug;
+    type Client: Clone + Send + Sync + Debug;
+    type Server: Send + Debug;
+    type Responder: Send + Debug;
+
+    /// Starts what lives as long as the process.
+    fn prepare();
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T;
+
+    fn sender(path: &Path, timeout: Duration) -> impl Future<Output = Result<Self::Sender>>;
+    fn send(sender: &mut Self::Sender, message: &[u8]) -> impl Future<Output = Result<()>>;
+    fn feed(sender: &mut Self::Sender, message: &[u8]) -> impl Future<Output = Result<()>>;
+    fn flush(sender: &mut Self::Sender) -> impl Future<Output = Result<()>>;
+
+    fn receiver(path: &Path, end: EndOfWriters) -> impl Future<Output = Result<Self::Receiver>>;
+    fn recv(
+        receiver: &mut Self::Receiver,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>>>;
+
+    fn client(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Client>>;
+    fn call(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>>>;
+    fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Duration>>;
+    fn in_flight(client: &Self::Client) -> usize;
+
+    fn server(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Server>>;
+    fn next(
+        server: &mut Self::Server,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(Vec<u8>, Self::Responder)>>;
+    /// Serves until a request says "stop": echoes, fails at "fail", panics at "panic".
+    fn obey(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
+}
+
+/// What a server that obeys does with a request; `None` is for stop.
+fn obeyed(message: &[u8]) -> Option<Result<Vec<u8>, String>> {
+    match message {
+        b"stop" => None,
+        b"fail" => Some(Err("I would rather not".to_owned())),
+        b"panic" => panic!("I was told to"),
+        other => Some(Ok(other.to_vec())),
+    }
+}
+
+pub(crate) struct Blocking;
+
+impl Front for Blocking {
+    type Sender = fifowire::Sender<Vec<u8>, Bytes>;
+    type Receiver = fifowire::Receiver<Vec<u8>, Bytes>;
+    type Client = std::sync::Arc<fifowire::Client<Vec<u8>, Vec<u8>, Bytes>>;
+    type Server = fifowire::Server<Vec<u8>, Vec<u8>, Bytes>;
+    type Responder = fifowire::Responder<Vec<u8>, Bytes>;
+
+    fn prepare() {}
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let mut cx = Context::from_waker(Waker::noop());
+        match pin!(future).poll(&mut cx) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => panic!("it blocks, and is never pending"),
+        }
+    }
+
+    async fn sender(path: &Path, timeout: Duration) -> Result<Self::Sender> {
+        let options = fifowire::Sender::options().codec(Bytes).timeout(timeout);
+        options.open_timeout(timeout).open(path)
+    }
+
+    async fn send(sender: &mut Self::Sender, message: &[u8]) -> Result<()> {
+        sender.send(&message.to_vec())
+    }
+
+    async fn feed(sender: &mut Self::Sender, message: &[u8]) -> Result<()> {
+        sender.feed(&message.to_vec())
+    }
+
+    async fn flush(sender: &mut Self::Sender) -> Result<()> {
+        sender.flush()
+    }
+
+    async fn receiver(path: &Path, end: EndOfWriters) -> Result<Self::Receiver> {
+        fifowire::Receiver::options().codec(Bytes).end_of_writers(end).open(path)
+    }
+
+    async fn recv(receiver: &mut Self::Receiver, timeout: Duration) -> Result<Vec<u8>> {
+        receiver.recv_timeout(timeout)
+    }
+
+    async fn client(pair: &Pair, capacity: usize) -> Result<Self::Client> {
+        fifowire::Client::options().codec(Bytes).capacity(capacity).open(pair).map(Into::into)
+    }
+
+    async fn call(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<Vec<u8>> {
+        client.request(&message.to_vec()).timeout(timeout).call()
+    }
+
+    async fn ping(client: &Self::Client, timeout: Duration) -> Result<Duration> {
+        client.ping(timeout)
+    }
+
+    fn in_flight(client: &Self::Client) -> usize {
+        client.in_flight()
+    }
+
+    async fn server(pair: &Pair, capacity: usize) -> Result<Self::Server> {
+        fifowire::Server::options().codec(Bytes).capacity(capacity).open(pair)
+    }
+
+    async fn next(
+        server: &mut Self::Server,
+        timeout: Duration,
+    ) -> Result<(Vec<u8>, Self::Responder)> {
+        server.recv_timeout(timeout).map(|request| (request.value, request.responder))
+    }
+
+    async fn obey(server: &mut Self::Server) -> Result<()> {
+        server.serve(|message, context| {
+            obeyed(&message).unwrap_or_else(|| {
+                context.stop();
+                Ok(message)
+            })
+        })
+    }
+}
+
+/// On a runtime `R`, whose futures `B` runs.
+pub(crate) struct Awaited<R, B>(std::marker::PhantomData<(R, B)>);
+
+/// How futures are run.
+pub(crate) trait BlockOn: 'static {
+    fn prepare() {}
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T;
+}
+
+pub(crate) enum CurrentThread {}
+pub(crate) enum MultiThread {}
+pub(crate) enum Smol {}
+
+impl BlockOn for CurrentThread {
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+}
+
+impl BlockOn for MultiThread {
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.worker_threads(2).enable_all().build().unwrap().block_on(future)
+    }
+}
+
+impl BlockOn for Smol {
+    fn prepare() {
+        // Its reactor is a thread of its own, from the first wait to the end of the process.
+        Self::block_on(async_io::Timer::after(Duration::from_millis(1)));
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        async_io::block_on(future)
+    }
+}
+
+pub(crate) type TokioCurrent = Awaited<fifowire::tokio::Tokio, CurrentThread>;
+pub(crate) type TokioMulti = Awaited<fifowire::tokio::Tokio, MultiThread>;
+pub(crate) type AsyncIo = Awaited<fifowire::async_io::AsyncIo, Smol>;
+
+impl<R: fifowire::awaited::Runtime, B: BlockOn> Front for Awaited<R, B> {
+    type Sender = fifowire::awaited::Sender<R, Vec<u8>, Bytes>;
+    type Receiver = fifowire::awaited::Receiver<R, Vec<u8>, Bytes>;
+    type Client = fifowire::awaited::Client<R, Vec<u8>, Vec<u8>, Bytes>;
+    type Server = fifowire::awaited::Server<R, Vec<u8>, Vec<u8>, Bytes>;
+    type Responder = fifowire::awaited::Responder<R, Vec<u8>, Bytes>;
+
+    fn prepare() {
+        B::prepare();
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        B::block_on(future)
+    }
+
+    async fn sender(path: &Path, timeout: Duration) -> Result<Self::Sender> {
+        let options = fifowire::awaited::Sender::<R, _>::options().codec(Bytes).timeout(timeout);
+        options.open_timeout(timeout).open(path).await
+    }
+
+    async fn send(sender: &mut Self::Sender, message: &[u8]) -> Result<()> {
+        sender.send(&message.to_vec()).await
+    }
+
+    async fn feed(sender: &mut Self::Sender, message: &[u8]) -> Result<()> {
+        sender.feed(&message.to_vec()).await
+    }
+
+    async fn flush(sender: &mut Self::Sender) -> Result<()> {
+        sender.flush().await
+    }
+
+    async fn receiver(path: &Path, end: EndOfWriters) -> Result<Self::Receiver> {
+        let options = fifowire::awaited::Receiver::<R, _>::options().codec(Bytes);
+        options.end_of_writers(end).open(path).await
+    }
+
+    async fn recv(receiver: &mut Self::Receiver, timeout: Duration) -> Result<Vec<u8>> {
+        receiver.recv_timeout(timeout).await
+    }
+
+    async fn client(pair: &Pair, capacity: usize) -> Result<Self::Client> {
+        let options = fifowire::awaited::Client::<R, _, _>::options().codec(Bytes);
+        options.capacity(capacity).open(pair).await
+    }
+
+    async fn call(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<Vec<u8>> {
+        client.request(&message.to_vec()).timeout(timeout).call().await
+    }
+
+    async fn ping(client: &Self::Client, timeout: Duration) -> Result<Duration> {
+        client.ping(timeout).await
+    }
+
+    fn in_flight(client: &Self::Client) -> usize {
+        client.in_flight()
+    }
+
+    async fn server(pair: &Pair, capacity: usize) -> Result<Self::Server> {
+        let options = fifowire::awaited::Server::<R, _, _>::options().codec(Bytes);
+        options.capacity(capacity).open(pair).await
+    }
+
+    async fn next(
+        server: &mut Self::Server,
+        timeout: Duration,
+    ) -> Result<(Vec<u8>, Self::Responder)> {
+        server.recv_timeout(timeout).await.map(|request| (request.value, request.responder))
+    }
+
+    async fn obey(server: &mut Self::Server) -> Result<()> {
+        server
+            .serve(|message, context| async move {
+                obeyed(&message).unwrap_or_else(|| {
+                    context.stop();
+                    Ok(message)
+                })
+            })
+            .await
+    }
+}
