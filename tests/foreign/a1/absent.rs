@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fifowire::{ErrorKind, Fifo, Phase};
+use fifowire::{ErrorKind, Fate, Fifo, Phase};
 
 use super::{Instance, PEERS};
 use crate::support::{Case, Peer, act, judge, ms};
@@ -82,7 +82,7 @@ fn what_timed_out_in_an_open_sender_is_not_delivered_to_a_reader_that_comes_afte
             for _ in 0..20 {
                 let error = sender.send_timeout(&"echo hello".to_owned(), ms(5)).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::NoReader, "{error}");
-                assert_eq!(error.fate(), None, "no message was at stake");
+                assert_eq!(error.fate(), Some(Fate::NotSent));
             }
             assert_nothing_comes(&instance, peer, "timeouts of a live sender, then a reader");
             assert_eq!(sender.stats().poisoned, 0);
