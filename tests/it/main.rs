@@ -3,6 +3,7 @@
 //! Each test plays in a process of its own ([`support::scene`]) and must leave that process and
 //! its directory as they were.
 
+mod awaited;
 mod calls;
 mod fronts;
 mod host;

@@ -65,7 +65,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
     /// As [`Responder::send`](crate::Responder::send).
     ///
     /// # Cancel safety
-    /// The reply is given up: its caller gets none, unless all of it was accepted already.
+    /// The reply is given up, and its caller told so, unless all of it was accepted already.
     pub async fn send(mut self, reply: &Rep) -> Result<()> {
         let Some(shared) = &self.shared else { return Ok(()) };
         let term = self.term(shared);
@@ -128,9 +128,12 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
     }
 
     async fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
-        let Some(shared) = self.shared.take() else { return Ok(()) };
+        let Some(shared) = self.shared.clone() else { return Ok(()) };
         let replying = Replying::new(self.caller, answer, term.deadline);
-        shared.hub.run(replying, term, Phase::Write).await
+        let sent = shared.hub.run(replying, term, Phase::Write).await;
+        // Until here a drop tells the caller that there will be no answer.
+        self.shared = None;
+        sent
     }
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.

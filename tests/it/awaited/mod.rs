@@ -1,0 +1,29 @@
+//! What only endpoints that are awaited can get wrong: futures that are dropped, tasks that share,
+//! readiness that a runtime remembers.
+
+mod dropped;
+mod readiness;
+mod tasks;
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+/// Polls a future so many times and then drops it; `None` where that was before its end.
+pub(crate) async fn cut_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            // Dropped at the very poll, whether it would ever be woken or not.
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
