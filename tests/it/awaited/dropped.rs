@@ -124,7 +124,7 @@ fn a_dropped_open_leaves_no_descriptor<R: Runtime, B: BlockOn>(scene: &Scene) {
     B::block_on(async {
         let inside = crate::support::ledger::descriptors();
         for polls in 0..POLLS {
-            let polls = polls % 20;
+            let polls = polls % 8;
             let sender = Sender::<R, String>::open(fifo.path());
             assert!(cut_after(polls, sender).await.is_none(), "nobody reads");
             drop(cut_after(polls, Receiver::<R, String>::open(fifo.path())).await);

@@ -79,6 +79,14 @@ fn no_state_of_a_fifo_burns_a_core<R: Runtime, B: BlockOn>(scene: &Scene) {
             assert_eq!(receiver.recv().await.unwrap(), number.to_string());
         }
         idles("an idle writer after many", receiver.recv()).await;
+
+        // It leaves while nobody looks but the runtime, which remembers that; another comes.
+        drop(next);
+        async_io::Timer::after(ms(20)).await;
+        let mut next = raw::writer(fifo.path());
+        idles("an idle writer, and a runtime that remembers another's end", receiver.recv()).await;
+        next.write_all(b"heard\n").unwrap();
+        assert_eq!(receiver.recv().await.unwrap(), "heard");
     });
 }
 
@@ -93,9 +101,11 @@ fn a_full_fifo_burns_no_core_and_its_next_reader_is_noticed<R: Runtime, B: Block
         while sender.send_timeout(&line, ms(20)).await.is_ok() {}
         idles("a full FIFO", sender.send(&line)).await;
 
-        // Its reader leaves and another comes before the sender looks: what was in it is there.
-        let mut returned = raw::reader(fifo.path());
+        // Its reader leaves and another comes before the sender looks: what was in it is there, and
+        // so is what the runtime remembers.
         drop(stalled);
+        async_io::Timer::after(ms(20)).await;
+        let mut returned = raw::reader(fifo.path());
         idles("full, and its reader another", sender.send(&line)).await;
         raw::drain(&mut returned);
         sender.send(&line).await.unwrap();
