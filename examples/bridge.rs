@@ -3,7 +3,6 @@
 //! `cargo run --example bridge`: this process serves; it starts itself again as the client.
 
 use std::error::Error;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ enum Outcome {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match std::env::args().nth(1) {
-        Some(directory) => client(Path::new(&directory)),
+        Some(directory) => client(&directory),
         None => host(),
     }
 }
@@ -32,8 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn host() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let pair = Pair::create(directory.path(), "agent")?;
-    let mut server =
-        Server::<Task, Outcome>::options().end_of_writers(EndOfWriters::End).open(&pair)?;
+    let options = Server::<Task, Outcome>::options();
+    let mut server = options.end_of_writers(EndOfWriters::End).open(&pair)?;
     let mut child = Command::new(std::env::current_exe()?).arg(directory.path()).spawn()?;
     server.serve(|task, context| match task {
         Task::Add(a, b) => a.checked_add(b).map(Outcome::Sum).ok_or("the sum is too large"),
@@ -46,16 +45,15 @@ fn host() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn client(directory: &Path) -> Result<(), Box<dyn Error>> {
+fn client(directory: &str) -> Result<(), Box<dyn Error>> {
     let client = Client::<Task, Outcome>::open(&Pair::at(directory, "agent")?)?;
     println!("client: {:?}", client.call(&Task::Add(2, 40))?);
     println!("client: {:?}", client.call(&Task::Shout("over a fifo".into()))?);
     println!("client: {}", client.call(&Task::Add(i64::MAX, 1)).unwrap_err());
-
     // Nobody serves this pair: the call fails at its deadline and says why.
     let nobody = Pair::create(directory, "nobody")?;
     let empty = Client::<Task, Outcome>::open(&nobody)?;
-    let call = empty.request(&Task::Add(1, 1)).timeout(Duration::from_millis(300));
-    println!("client: {}", call.call().unwrap_err());
+    let late = empty.request(&Task::Add(1, 1)).timeout(Duration::from_millis(300)).call();
+    println!("client: {}", late.unwrap_err());
     Ok(())
 }

@@ -56,7 +56,7 @@ impl Asked {
         &self.body[Remaining::LEN..]
     }
 
-    #[cfg(any(test, fuzzing))]
+    #[cfg(test)]
     pub(crate) fn into_body(self) -> Vec<u8> {
         self.body
     }
