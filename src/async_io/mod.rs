@@ -3,10 +3,8 @@
 //! with the names and options of the blocking ones.
 
 mod held;
+mod timer;
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{self, Poll};
 use std::time::Instant;
 
 pub use crate::awaited::Context;
@@ -14,6 +12,7 @@ use crate::awaited::{self, Runtime, sealed};
 use crate::codec::Json;
 use crate::framing::Native;
 use held::End;
+use timer::Timer;
 
 /// The runtime of this module's endpoints.
 #[derive(Clone, Copy, Debug)]
@@ -52,23 +51,5 @@ impl Runtime for AsyncIo {
 
     fn now() -> Instant {
         Instant::now()
-    }
-}
-
-/// A timer of async-io's.
-#[derive(Debug)]
-pub struct Timer(::async_io::Timer);
-
-impl awaited::Timer for Timer {
-    fn new(at: Instant) -> Self {
-        Self(::async_io::Timer::at(at))
-    }
-
-    fn reset(&mut self, at: Instant) {
-        self.0.set_at(at);
-    }
-
-    fn poll_fired(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx).map(drop)
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Instant;
 
 use super::open::Opening;
-use super::retry::STANDING_CHECK;
+use super::retry::next_check;
 use super::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
@@ -75,7 +75,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
             self.had_writer = false;
             self.deserted = false;
             self.latched = false;
-            self.next_check = Some(now + STANDING_CHECK);
+            self.next_check = Some(next_check(now));
         }))
     }
 
@@ -126,7 +126,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
     /// Looks whether the path still leads here; an end that was replaced is closed.
     pub(crate) fn check(&mut self, now: Instant) -> Result<Standing> {
         let Some(end) = &self.end else { return Ok(Standing::Same) };
-        self.next_check = Some(now + STANDING_CHECK);
+        self.next_check = Some(next_check(now));
         self.opener.settle();
         let standing = end.standing().map_err(|error| Error::system(error, Phase::Read))?;
         if standing == Standing::Replaced {

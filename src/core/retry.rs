@@ -1,5 +1,6 @@
 //! When to try again, and when to look again. Pure arithmetic.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The delays between attempts to open a FIFO whose other end is not there.
@@ -34,11 +35,34 @@ impl Schedule {
 
 /// How long a waiting end may hold a FIFO that its path no longer names. A check is one `lstat`,
 /// about a microsecond; a replaced FIFO is to be noticed within 100 ms.
-pub(crate) const STANDING_CHECK: Duration = Duration::from_millis(50);
+pub(crate) const STANDING_CHECK: Duration = Duration::from_millis(80);
+
+/// When to look at a path again: at the next of the instants at which all endpoints of this process
+/// do, so that a hundred idle ones wake it as often as one.
+pub(crate) fn next_check(now: Instant) -> Instant {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    let origin = *ORIGIN.get_or_init(|| now);
+    let since = now.checked_duration_since(origin).unwrap_or_default();
+    let into = since.as_nanos() % STANDING_CHECK.as_nanos();
+    now + STANDING_CHECK - Duration::from_nanos(into as u64)
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checks_fall_on_the_same_instants_whoever_asks_and_none_is_late() {
+        let start = Instant::now();
+        let first = next_check(start);
+        for micros in (0..200_000).step_by(777) {
+            let now = start + Duration::from_micros(micros);
+            let next = next_check(now);
+            assert!(next > now && next <= now + STANDING_CHECK);
+            let apart = next.saturating_duration_since(first).as_micros();
+            assert_eq!(apart % STANDING_CHECK.as_micros(), 0);
+        }
+    }
 
     #[test]
     fn delays_double_up_to_the_cap_and_stay_there() {

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::open::Opening;
-use super::retry::STANDING_CHECK;
+use super::retry::next_check;
 use super::step::Step;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
@@ -47,7 +47,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
         Ok(step.map(|end| {
             self.end = Some(end);
             self.opening = Opening::new();
-            self.next_check = Some(now + STANDING_CHECK);
+            self.next_check = Some(next_check(now));
         }))
     }
 
@@ -78,7 +78,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
     /// Looks whether the path still leads here; an end that was replaced is closed.
     pub(crate) fn check(&mut self, now: Instant) -> Result<Standing> {
         let Some(end) = &self.end else { return Ok(Standing::Same) };
-        self.next_check = Some(now + STANDING_CHECK);
+        self.next_check = Some(next_check(now));
         self.opener.settle();
         let standing = end.standing().map_err(|error| Error::system(error, Phase::Write))?;
         if standing == Standing::Replaced {

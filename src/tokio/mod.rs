@@ -6,19 +6,16 @@
 //! tokio's, an endpoint panics where it is opened or awaited outside of one.
 
 mod held;
+mod timer;
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{self, Poll};
 use std::time::Instant;
-
-use ::tokio::time::{Sleep, sleep_until};
 
 pub use crate::awaited::Context;
 use crate::awaited::{self, Runtime, sealed};
 use crate::codec::Json;
 use crate::framing::Native;
 use held::{Reader, Writer};
+use timer::Timer;
 
 /// The runtime of this module's endpoints.
 #[derive(Clone, Copy, Debug)]
@@ -57,23 +54,5 @@ impl Runtime for Tokio {
 
     fn now() -> Instant {
         ::tokio::time::Instant::now().into_std()
-    }
-}
-
-/// Pinned once, and set anew in place.
-#[derive(Debug)]
-pub struct Timer(Pin<Box<Sleep>>);
-
-impl awaited::Timer for Timer {
-    fn new(at: Instant) -> Self {
-        Self(Box::pin(sleep_until(at.into())))
-    }
-
-    fn reset(&mut self, at: Instant) {
-        self.0.as_mut().reset(at.into());
-    }
-
-    fn poll_fired(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
     }
 }

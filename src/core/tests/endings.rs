@@ -151,7 +151,8 @@ fn what_a_replaced_fifo_left_unfinished_is_not_continued_by_the_new_one() {
 fn a_waiting_end_looks_after_its_path_in_time() {
     let mut receiving = Receiving::native();
     let wait = receiving.step(Deadline::NEVER).unwrap().unwrap_err();
-    assert_eq!(wait.until.instant(), Some(receiving.clock.now + STANDING_CHECK));
+    let next = wait.until.instant().unwrap();
+    assert!(next > receiving.clock.now && next <= receiving.clock.now + STANDING_CHECK);
 }
 
 #[test]
