@@ -385,6 +385,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn leave_reader(&mut self) {
         self.stats.replaced += 1;
         self.inbox.discard();
+        // Whoever asked through it is gone with it, and must not keep the next from being heard.
+        self.outbox.forget_answers();
         // Nothing will tell from here on whether whoever wrote to it still lives.
         self.end_of_last_words();
         self.end_peers_life();

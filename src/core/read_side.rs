@@ -113,7 +113,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         let standing = end.renew()?;
         self.latched = standing == Standing::Missing;
         if standing == Standing::Replaced {
-            self.end = None;
+            self.close();
         }
         Ok(standing)
     }
@@ -130,9 +130,15 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         self.opener.settle();
         let standing = end.standing().map_err(|error| Error::system(error, Phase::Read))?;
         if standing == Standing::Replaced {
-            self.end = None;
+            self.close();
         }
         Ok(standing)
+    }
+
+    fn close(&mut self) {
+        self.end = None;
+        // Nothing is left to look after, and nobody is to wake for it.
+        self.next_check = None;
     }
 
     /// What to wait for, where there is nothing to read now.

@@ -63,6 +63,8 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
 
     pub(crate) fn close(&mut self) {
         self.end = None;
+        // Nothing is left to look after, and nobody is to wake for it.
+        self.next_check = None;
     }
 
     /// Whether the end is open and nobody reads from it.
@@ -82,7 +84,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
         self.opener.settle();
         let standing = end.standing().map_err(|error| Error::system(error, Phase::Write))?;
         if standing == Standing::Replaced {
-            self.end = None;
+            self.close();
         }
         Ok(standing)
     }

@@ -4,6 +4,7 @@ use super::session::*;
 use super::*;
 use crate::core::buffer::Buffer;
 use crate::core::link::{Directions, Link};
+use crate::core::retry::STANDING_CHECK;
 use crate::core::script::{Pipe, ReadEnd, WriteEnd};
 use crate::core::server::Answerer;
 use crate::core::wire::{Flags, HEADER_LEN, Header, Kind, TRAILER_LEN, begin, seal};
@@ -167,6 +168,15 @@ fn memory_kept_for_the_next_message_and_requests_that_wait_share_one_limit() {
     assert!(inbox <= LIMIT + Buffer::CAPACITY + 40_000, "{inbox} bytes");
 }
 
+/// A ping of somebody's, which wants an answer.
+fn ping(id: u64) -> Vec<u8> {
+    let mut ping = Vec::new();
+    let flags = Flags::default();
+    let start = begin(&mut ping, Header { kind: Kind::Ping, flags, epoch: 55, to: 0, id });
+    seal(&mut ping, start);
+    ping
+}
+
 #[test]
 fn a_server_hears_that_somebody_has_left_who_asked_much_and_read_nothing() {
     for pings in [1, 15, 16, 17, 100] {
@@ -177,11 +187,7 @@ fn a_server_hears_that_somebody_has_left_who_asked_much_and_read_nothing() {
         server.link_mut().step_open(clock.now, Deadline::NEVER).unwrap();
         let stranger = requests.pipe().writer(&requests);
         for id in 1..=pings {
-            let mut ping = Vec::new();
-            let flags = Flags::default();
-            let start = begin(&mut ping, Header { kind: Kind::Ping, flags, epoch: 55, to: 0, id });
-            seal(&mut ping, start);
-            requests.pipe().put(&ping);
+            requests.pipe().put(&ping(id));
         }
         drop(stranger);
         let ended = (0..20).any(|_| {
@@ -190,4 +196,22 @@ fn a_server_hears_that_somebody_has_left_who_asked_much_and_read_nothing() {
         });
         assert!(ended, "{pings} pings");
     }
+}
+
+#[test]
+fn a_replaced_fifo_takes_with_it_what_was_asked_through_it() {
+    let mut flooded = Flooded::new();
+    let pings: Vec<u8> = (1..=16).flat_map(ping).collect();
+    flooded.pipe.put(&pings);
+    // Nobody reads the answers: they wait, and nothing more is heard.
+    flooded.session.replies.unlink();
+    flooded.step_server_alone();
+    flooded.session.requests.make(65_536);
+    flooded.session.clock.advance(STANDING_CHECK);
+    flooded.session.replies.make(65_536);
+    flooded.session.run(ms(500), echo);
+    flooded.session.start_client();
+    let call = flooded.session.call(b"next", ms(1000)).unwrap();
+    flooded.session.run(ms(500), echo);
+    assert_eq!(flooded.session.outcome(call).unwrap().unwrap(), reply_to(b"next"));
 }
