@@ -11,11 +11,10 @@ use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
 use crate::core::errand::Calling;
 use crate::core::event::Event;
-use crate::core::link::Link;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
-use crate::front::{ClientOptions, Common, Limit, Term};
+use crate::front::{ClientOptions, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::stats::LinkStats;
 use crate::sys;
@@ -149,16 +148,12 @@ impl<R: Runtime, Req, Rep, C> ClientOptions<Req, Rep, C, R> {
     where
         C: Codec<Req> + Codec<Rep>,
     {
-        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
-        let incoming = ReadOpener::new(pair.output(), trust, capacity);
-        let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        let caller = Caller::new(link, self.max_in_flight, stall);
+        let term = Term::timeout(self.common.open_timeout);
         Ok(Client {
-            hub: Hub::open(caller, &self.common, Term::timeout(open_timeout)).await?,
+            hub: Hub::open(self.machine(pair), &self.common, term).await?,
             codec: self.codec,
             timeout: self.timeout,
-            max_message,
+            max_message: self.common.max_message,
             types: PhantomData,
         })
     }

@@ -18,7 +18,7 @@ use crate::core::recv::Incoming;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::framing::{Framing, Native};
-use crate::front::{Common, Limit, ReceiverOptions, Term};
+use crate::front::{Limit, ReceiverOptions, Term};
 use crate::node::ReadOpener;
 use crate::pipe::Opener;
 use crate::stats::ReceiverStats;
@@ -203,10 +203,8 @@ impl<R: Runtime, T, C, F> ReceiverOptions<T, C, F, R> {
         C: Codec<T>,
         F: Framing,
     {
-        let Common { trust, capacity, max_message, .. } = self.common;
-        let opener = ReadOpener::new(path.as_ref(), trust, capacity);
         let mut receiver = Receiver {
-            incoming: Incoming::new(opener, self.framing, max_message, self.on_end),
+            incoming: self.machine(path.as_ref()),
             codec: self.codec,
             timeout: self.timeout,
             waiter: Waiter::new(&self.common),

@@ -14,15 +14,13 @@ use super::Runtime;
 use super::drive::{Waiter, Wake, drive};
 use crate::codec::{self, Codec, Json};
 use crate::core::send::Outgoing;
-use crate::core::wire;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
-use crate::framing::{Framing, Native, Room};
-use crate::front::{Common, Limit, SenderOptions, Term};
+use crate::framing::{Framing, Native};
+use crate::front::{Limit, SenderOptions, Term};
 use crate::node::WriteOpener;
 use crate::pipe::Opener;
 use crate::stats::SenderStats;
-use crate::sys;
 
 /// Sends values of `T` into a FIFO; the awaited form of [`Sender`](crate::Sender), and a sink for
 /// values.
@@ -302,12 +300,8 @@ impl<R: Runtime, T, C, F> SenderOptions<T, C, F, R> {
         C: Codec<T>,
         F: Framing,
     {
-        let Common { trust, capacity, stall, .. } = self.common;
-        let bytes = if self.exclusive { wire::UNIT } else { sys::PIPE_BUF };
-        let room = Room { bytes, shared: !self.exclusive };
-        let opener = WriteOpener::new(path.as_ref(), trust, capacity, self.exclusive);
         let mut sender = Sender {
-            outgoing: Outgoing::new(opener, self.framing, room, stall, crate::new_epoch),
+            outgoing: self.machine(path.as_ref()),
             codec: self.codec,
             message: Vec::new(),
             feeding: false,

@@ -9,11 +9,10 @@ use super::drive::{Endpoint, Waiter, drive};
 use crate::codec::{self, Codec, Json};
 use crate::core::retry::STANDING_CHECK;
 use crate::core::send::Outgoing;
-use crate::core::wire;
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
-use crate::framing::{Framing, Native, Room};
-use crate::front::{Common, Limit, SenderOptions, Term};
+use crate::framing::{Framing, Native};
+use crate::front::{Limit, SenderOptions, Term};
 use crate::node::WriteOpener;
 use crate::stats::SenderStats;
 use crate::sys;
@@ -234,12 +233,8 @@ impl<T, C, F> SenderOptions<T, C, F> {
         C: Codec<T>,
         F: Framing,
     {
-        let Common { trust, capacity, stall, .. } = self.common;
-        let bytes = if self.exclusive { wire::UNIT } else { sys::PIPE_BUF };
-        let room = Room { bytes, shared: !self.exclusive };
-        let opener = WriteOpener::new(path.as_ref(), trust, capacity, self.exclusive);
         let mut sender = Sender {
-            outgoing: Outgoing::new(opener, self.framing, room, stall, crate::new_epoch),
+            outgoing: self.machine(path.as_ref()),
             codec: self.codec,
             message: Vec::new(),
             max_message: self.common.max_message,

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::common::{Common, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
-use crate::node::Trust;
+use crate::core::client::Caller;
+use crate::core::link::Link;
+use crate::node::{Held, Pair, ReadOpener, Trust, WriteOpener};
 
 /// How a client is opened: a [`Client`](crate::Client), or that of another front end `E`.
 #[derive(Clone, Debug)]
@@ -99,5 +101,17 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self
+    }
+
+    /// The calling machine over the two FIFOs of a pair.
+    pub(crate) fn machine<R: Held, W: Held>(
+        &self,
+        pair: &Pair,
+    ) -> Caller<ReadOpener<R>, WriteOpener<W>> {
+        let Common { trust, capacity, max_message, stall, .. } = self.common;
+        let incoming = ReadOpener::new(pair.output(), trust, capacity);
+        let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
+        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
+        Caller::new(link, self.max_in_flight, stall)
     }
 }

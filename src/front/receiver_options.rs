@@ -1,14 +1,15 @@
 //! How a receiver is opened.
 
 use std::marker::PhantomData;
+use std::path::Path;
 use std::time::Duration;
 
 use super::common::{Common, Observer, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
-use crate::core::recv::EndOfWriters;
-use crate::framing::Native;
-use crate::node::Trust;
+use crate::core::recv::{EndOfWriters, Incoming};
+use crate::framing::{Framing, Native};
+use crate::node::{Held, ReadOpener, Trust};
 
 /// How a receiver is opened: a [`Receiver`](crate::Receiver), or that of another front end `E`.
 #[derive(Clone, Debug)]
@@ -99,5 +100,15 @@ impl<T, C, F, E> ReceiverOptions<T, C, F, E> {
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self
+    }
+
+    /// The receiving machine over the FIFO at `path`.
+    pub(crate) fn machine<H: Held>(&self, path: &Path) -> Incoming<ReadOpener<H>, F>
+    where
+        F: Framing,
+    {
+        let Common { trust, capacity, max_message, .. } = self.common;
+        let opener = ReadOpener::new(path, trust, capacity);
+        Incoming::new(opener, self.framing.clone(), max_message, self.on_end)
     }
 }

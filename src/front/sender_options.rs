@@ -1,13 +1,17 @@
 //! How a sender is opened.
 
 use std::marker::PhantomData;
+use std::path::Path;
 use std::time::Duration;
 
 use super::common::{Common, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
-use crate::framing::Native;
-use crate::node::Trust;
+use crate::core::send::Outgoing;
+use crate::core::wire;
+use crate::framing::{Framing, Native, Room};
+use crate::node::{Held, Trust, WriteOpener};
+use crate::sys;
 
 /// How a sender is opened: a [`Sender`](crate::Sender), or that of another front end `E`.
 #[derive(Clone, Debug)]
@@ -99,5 +103,17 @@ impl<T, C, F, E> SenderOptions<T, C, F, E> {
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self
+    }
+
+    /// The sending machine over the FIFO at `path`.
+    pub(crate) fn machine<H: Held>(&self, path: &Path) -> Outgoing<WriteOpener<H>, F>
+    where
+        F: Framing,
+    {
+        let Common { trust, capacity, stall, .. } = self.common;
+        let bytes = if self.exclusive { wire::UNIT } else { sys::PIPE_BUF };
+        let room = Room { bytes, shared: !self.exclusive };
+        let opener = WriteOpener::new(path, trust, capacity, self.exclusive);
+        Outgoing::new(opener, self.framing.clone(), room, stall, crate::new_epoch)
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::common::{Common, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
+use crate::core::link::Link;
 use crate::core::recv::EndOfWriters;
-use crate::node::Trust;
+use crate::core::server::Answerer;
+use crate::node::{Held, Pair, ReadOpener, Trust, WriteOpener};
 
 /// How a server is opened: a [`Server`](crate::Server), or that of another front end `E`.
 #[derive(Clone, Debug)]
@@ -110,5 +112,17 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self
+    }
+
+    /// The answering machine over the two FIFOs of a pair.
+    pub(crate) fn machine<R: Held, W: Held>(
+        &self,
+        pair: &Pair,
+    ) -> Answerer<ReadOpener<R>, WriteOpener<W>> {
+        let Common { trust, capacity, max_message, stall, .. } = self.common;
+        let incoming = ReadOpener::new(pair.input(), trust, capacity);
+        let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
+        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
+        Answerer::new(link, stall, self.on_end)
     }
 }

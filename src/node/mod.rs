@@ -13,7 +13,8 @@ mod trust;
 pub(crate) use end::{ReadEnd, WriteEnd};
 pub use fifo::{Fifo, FifoOptions};
 #[cfg(any(feature = "tokio", feature = "async-io"))]
-pub(crate) use held::{Attempted, Held};
+pub(crate) use held::Attempted;
+pub(crate) use held::Held;
 pub(crate) use opener::{ReadOpener, WriteOpener};
 pub use pair::Pair;
 pub use trust::{Owner, Trust};

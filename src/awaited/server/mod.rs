@@ -19,14 +19,13 @@ use super::Runtime;
 use super::hub::{Hub, Visit};
 use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::Receiving;
-use crate::core::link::Link;
-use crate::core::server::{Answerer, Asked};
+use crate::core::server::Asked;
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::front::{Common, ServerOptions, Term};
-use crate::node::{Pair, ReadOpener, WriteOpener};
+use crate::front::{ServerOptions, Term};
+use crate::node::Pair;
 use crate::stats::LinkStats;
 use crate::sys;
 use responder::{Machine, Shared};
@@ -330,16 +329,12 @@ impl<R: Runtime, Req, Rep, C> ServerOptions<Req, Rep, C, R> {
     where
         C: Codec<Req> + Codec<Rep>,
     {
-        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
-        let incoming = ReadOpener::new(pair.input(), trust, capacity);
-        let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        let answerer = Answerer::new(link, stall, self.on_end);
+        let term = Term::timeout(self.common.open_timeout);
         let shared = Shared {
-            hub: Hub::open(answerer, &self.common, Term::timeout(open_timeout)).await?,
+            hub: Hub::open(self.machine(pair), &self.common, term).await?,
             codec: self.codec,
             timeout: self.reply_timeout,
-            max_message,
+            max_message: self.common.max_message,
         };
         let max_handlers = self.max_handlers;
         Ok(Server { shared: Arc::new(shared), max_handlers, types: PhantomData })

@@ -14,14 +14,13 @@ pub use responder::{Request, Responder};
 use super::turn::Turn;
 use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::Receiving;
-use crate::core::link::Link;
-use crate::core::server::{Answerer, Asked};
+use crate::core::server::Asked;
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::front::{Common, ServerOptions, Term};
-use crate::node::{Pair, ReadOpener, WriteOpener};
+use crate::front::{ServerOptions, Term};
+use crate::node::Pair;
 use crate::stats::LinkStats;
 use crate::sys;
 use responder::Shared;
@@ -247,17 +246,13 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
     where
         C: Codec<Req> + Codec<Rep>,
     {
-        let Common { trust, capacity, max_message, stall, open_timeout, .. } = self.common;
-        let incoming = ReadOpener::new(pair.input(), trust, capacity);
-        let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
         let shared = Shared {
-            turn: Turn::new(Answerer::new(link, stall, self.on_end), &self.common),
+            turn: Turn::new(self.machine(pair), &self.common),
             codec: self.codec,
             timeout: self.reply_timeout,
-            max_message,
+            max_message: self.common.max_message,
         };
-        shared.turn.open(Term::timeout(open_timeout))?;
+        shared.turn.open(Term::timeout(self.common.open_timeout))?;
         Ok(Server { shared: Arc::new(shared), types: PhantomData })
     }
 }
