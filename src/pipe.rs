@@ -34,6 +34,9 @@ pub(crate) trait Sink {
 
     /// Whether anybody has the other end open.
     fn has_reader(&self) -> bool;
+
+    /// How many bytes the pipe holds, where that is known.
+    fn capacity(&self) -> Option<usize>;
 }
 
 /// Something that opens an end. One attempt, no waiting.

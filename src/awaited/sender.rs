@@ -124,7 +124,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
 
     /// How many bytes the FIFO holds, where the platform says and a reader is there.
     pub fn capacity(&self) -> Option<usize> {
-        self.outgoing.end().and_then(|end| end.capacity())
+        self.outgoing.capacity()
     }
 
     /// What this sender has done so far.

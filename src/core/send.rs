@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::step::{Step, Wait};
+use super::wire;
 use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
@@ -72,13 +73,25 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.side.end_mut()
     }
 
+    /// How many bytes the pipe holds, where that is known.
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        self.side.end().and_then(Sink::capacity)
+    }
+
     pub(crate) fn stats(&self) -> SenderStats {
         self.stats
     }
 
     /// Opens the end: done once a reader is there.
     pub(crate) fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
-        self.side.step_open(now, deadline)
+        if self.side.end().is_some() {
+            return Ok(Step::Done(()));
+        }
+        let step = self.side.step_open(now, deadline)?;
+        if let Some(capacity) = self.capacity().filter(|_| !self.room.shared) {
+            self.room.bytes = wire::unit_over(capacity);
+        }
+        Ok(step)
     }
 
     /// Frames as much of `message` as the unit takes, without a write; answers whether that is all

@@ -92,7 +92,8 @@ pub trait Framing: Clone + fmt::Debug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// The most bytes a unit may have: `PIPE_BUF` on an end that others may write to (4096 on
-    /// Linux), 8 KiB on one that is held alone.
+    /// Linux), an eighth of the pipe on one that is
+    /// held alone, between 8 and 64 KiB.
     pub bytes: usize,
     /// Whether others may write to the same end, so that a unit must be one atomic write.
     pub shared: bool,

@@ -123,10 +123,6 @@ impl<H: Held> WriteEnd<H> {
     pub(crate) fn held_mut(&mut self) -> &mut H {
         &mut self.held
     }
-
-    pub(crate) fn capacity(&self) -> Option<usize> {
-        sys::capacity(self.held.as_fd())
-    }
 }
 
 impl<H: Held> Sink for WriteEnd<H> {
@@ -145,6 +141,10 @@ impl<H: Held> Sink for WriteEnd<H> {
 
     fn has_reader(&self) -> bool {
         sys::has_reader(self.held.as_fd()).unwrap_or(false)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        sys::capacity(self.held.as_fd())
     }
 }
 

@@ -273,6 +273,10 @@ impl Sink for WriteEnd {
     fn has_reader(&self) -> bool {
         self.pipe.has_reader()
     }
+
+    fn capacity(&self) -> Option<usize> {
+        None
+    }
 }
 
 impl Drop for WriteEnd {

@@ -45,6 +45,13 @@ pub(crate) const PART_LEN: usize = 8;
 /// fill the pipe they take turns, at a quarter of the speed. Control waits for one of these at most.
 pub(crate) const UNIT: usize = 8192;
 
+/// The frames of an end that is held alone over a pipe of this capacity: an eighth of it, so that one
+/// side fills it while the other empties it, and not more than a frame may be. Fewer and larger
+/// frames cost fewer calls.
+pub(crate) fn unit_over(capacity: usize) -> usize {
+    (capacity / 8).clamp(UNIT, MAX_FRAME)
+}
+
 /// The largest frame, from magic to checksum: sixteen pages, the default capacity of a pipe, and
 /// the distance within which a reader resynchronises.
 pub(crate) const MAX_FRAME: usize = 65_536;

@@ -289,3 +289,16 @@ fn with_checksum(flags: Flags, end: &[u8], wanted: u32) -> Vec<u8> {
     assert_eq!(checksum(&payload), wanted);
     payload
 }
+
+#[test]
+fn frames_of_an_end_that_is_held_alone_are_an_eighth_of_its_pipe_within_bounds() {
+    for (capacity, bytes) in [
+        (4096, UNIT),
+        (65_536, UNIT),
+        (262_144, 32_768),
+        (1 << 20, MAX_FRAME),
+        (1 << 30, MAX_FRAME),
+    ] {
+        assert_eq!(unit_over(capacity), bytes);
+    }
+}
