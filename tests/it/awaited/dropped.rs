@@ -9,7 +9,8 @@ use crate::fronts::{AsyncIo, Awaited, BlockOn, Front, TokioCurrent, TokioMulti};
 use crate::support::time::aside;
 use crate::support::{Scene, ms, scene_after};
 
-/// As many polls as a future is given before it is dropped: from none to so many.
+/// Sends and calls are given from none to so many polls before they are dropped; what takes only a
+/// few polls, or waits for nobody, is dropped at each of its first ones, as many times.
 const POLLS: usize = 200;
 
 /// A message that says which one it is, of a size that takes one frame or many.
