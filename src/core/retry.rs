@@ -42,9 +42,12 @@ pub(crate) const STANDING_CHECK: Duration = Duration::from_millis(80);
 pub(crate) fn next_check(now: Instant) -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     let origin = *ORIGIN.get_or_init(|| now);
-    let since = now.checked_duration_since(origin).unwrap_or_default();
-    let into = since.as_nanos() % STANDING_CHECK.as_nanos();
-    now + STANDING_CHECK - Duration::from_nanos(into as u64)
+    let period = STANDING_CHECK.as_nanos();
+    // The origin is no more than the first instant that anybody asked with: there are earlier ones.
+    let since = now.saturating_duration_since(origin).as_nanos() % period;
+    let before = origin.saturating_duration_since(now).as_nanos() % period;
+    let left = if before > 0 { before } else { period - since };
+    now + Duration::from_nanos(left as u64)
 }
 
 #[cfg(test)]
@@ -53,14 +56,15 @@ mod tests {
 
     #[test]
     fn checks_fall_on_the_same_instants_whoever_asks_and_none_is_late() {
-        let start = Instant::now();
-        let first = next_check(start);
-        for micros in (0..200_000).step_by(777) {
+        let first = next_check(Instant::now());
+        // Before the origin too, wherever that is.
+        let start = first - STANDING_CHECK * 3;
+        for micros in (0..400_000).step_by(777) {
             let now = start + Duration::from_micros(micros);
             let next = next_check(now);
             assert!(next > now && next <= now + STANDING_CHECK);
-            let apart = next.saturating_duration_since(first).as_micros();
-            assert_eq!(apart % STANDING_CHECK.as_micros(), 0);
+            let apart = next.max(first) - next.min(first);
+            assert_eq!(apart.as_nanos() % STANDING_CHECK.as_nanos(), 0);
         }
     }
 

@@ -119,9 +119,8 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
         let mut state = self.lock();
         work(&mut state.session);
         // A failure has nobody here to be told; whoever steps next meets it again.
-        if state.session.step(R::now(), Directions { read: false, write: true }).is_ok() {
-            state.wake_ready(None, &mut woken);
-        }
+        let _ = state.session.step(R::now(), Directions { read: false, write: true });
+        state.wake_ready(None, &mut woken);
         drop(state);
         wake(woken);
         self.hear_again();

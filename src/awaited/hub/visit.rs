@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -64,17 +65,22 @@ impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
             }
         };
         for _ in 0..STEPS_A_TURN {
-            let wait = match state.session.step(now, Directions { read, write: true }) {
-                Ok(wait) => Wait { readable: wait.readable || !read, ..wait },
-                Err(error) => return Some(Err(self.errand.fail(&mut state.session, error))),
-            };
+            let stepped = state.session.step(now, Directions { read, write: true });
             state.wake_ready(Some(key), woken);
+            let wait = match stepped {
+                Ok(wait) => Wait { readable: wait.readable || !read, ..wait },
+                Err(error) => {
+                    // The others meet it in a turn of their own.
+                    self.hub.again.store(true, Ordering::SeqCst);
+                    return Some(Err(self.errand.fail(&mut state.session, error)));
+                }
+            };
             if let Some(answer) = self.errand.look(&mut state.session, now) {
                 // This step may have taken what the others were to be called for.
                 if !state.waiting.is_empty() {
                     let mut hub = Context::from_waker(&self.hub.waker);
                     if state.is_ready(wait, now, &mut hub) {
-                        self.hub.again.store(true, std::sync::atomic::Ordering::SeqCst);
+                        self.hub.again.store(true, Ordering::SeqCst);
                     }
                 }
                 return Some(answer);
