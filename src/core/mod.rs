@@ -18,6 +18,7 @@ pub(crate) mod messages;
 pub(crate) mod open;
 pub(crate) mod outbox;
 pub(crate) mod read_side;
+pub(crate) mod reading_end;
 pub(crate) mod recv;
 pub(crate) mod retry;
 pub(crate) mod send;
@@ -26,6 +27,7 @@ pub(crate) mod session;
 pub(crate) mod step;
 pub(crate) mod wire;
 pub(crate) mod write_side;
+pub(crate) mod writing_end;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod script;
