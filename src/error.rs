@@ -108,6 +108,9 @@ pub enum ErrorKind {
     /// What stands at the path is no FIFO. It was not opened.
     #[error("the file at the path is not a FIFO")]
     NotAFifo,
+    /// A descriptor is not open for this direction, or not for it alone.
+    #[error("the descriptor is not this end of a FIFO")]
+    WrongEnd,
     /// The path now names another FIFO than the one this end holds.
     #[error("the FIFO was replaced by another")]
     Replaced,
@@ -165,6 +168,7 @@ impl ErrorKind {
                 "adopt it with create_or_open, or remove the file that stands there"
             }
             Self::NotAFifo => "correct the path; the file there was left untouched",
+            Self::WrongEnd => "pass a descriptor that is open for this direction alone",
             Self::Replaced => "call again: the next call opens the new FIFO",
             Self::Untrusted => "chmod or chown the FIFO, or widen the trust option",
             Self::Permission => "run as the FIFO's owner, or change its mode",
@@ -290,6 +294,27 @@ impl Error {
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+}
+
+/// For calls that answer as the standard library's do; the error itself is the source.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::NoWriter | ErrorKind::WriteStalled => {
+                io::ErrorKind::TimedOut
+            }
+            ErrorKind::PeerClosed | ErrorKind::NoReader => io::ErrorKind::BrokenPipe,
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::AlreadyExists => io::ErrorKind::AlreadyExists,
+            ErrorKind::Permission | ErrorKind::Untrusted => io::ErrorKind::PermissionDenied,
+            ErrorKind::NotAFifo | ErrorKind::WrongEnd | ErrorKind::InvalidName => {
+                io::ErrorKind::InvalidInput
+            }
+            ErrorKind::Torn | ErrorKind::Codec | ErrorKind::TooLarge => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 

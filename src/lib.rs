@@ -28,7 +28,10 @@ pub use crate::core::recv::EndOfWriters;
 pub use blocking::*;
 pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Fate, Phase, Progress, Result};
-pub use front::{ClientOptions, ReceiverOptions, SenderOptions, ServerOptions, Waiting};
+pub use front::{
+    ClientOptions, FifoReaderOptions, FifoWriterOptions, ReceiverOptions, SenderOptions,
+    ServerOptions, Waiting,
+};
 pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};
 pub use stats::{LinkStats, ReceiverStats, SenderStats};
 

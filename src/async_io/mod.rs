@@ -3,6 +3,7 @@
 //! with the names and options of the blocking ones.
 
 mod held;
+mod io;
 mod timer;
 
 use std::time::Instant;
@@ -29,6 +30,12 @@ pub type Client<Req, Rep, C = Json> = awaited::Client<AsyncIo, Req, Rep, C>;
 
 /// Answers calls over a pair: a [`Server`](awaited::Server) on async-io.
 pub type Server<Req, Rep, C = Json> = awaited::Server<AsyncIo, Req, Rep, C>;
+
+/// Reads bytes from a FIFO: a [`FifoReader`](awaited::FifoReader) on async-io.
+pub type FifoReader = awaited::FifoReader<AsyncIo>;
+
+/// Writes bytes into a FIFO: a [`FifoWriter`](awaited::FifoWriter) on async-io.
+pub type FifoWriter = awaited::FifoWriter<AsyncIo>;
 
 /// A call that is about to be made: a [`Call`](awaited::Call) on async-io.
 pub type Call<'a, Req, Rep, C = Json> = awaited::Call<'a, AsyncIo, Req, Rep, C>;

@@ -12,12 +12,14 @@ mod alarm;
 mod client;
 mod drive;
 mod hub;
+mod raw;
 mod receiver;
 mod runtime;
 mod sender;
 mod server;
 
 pub use client::{Call, Client};
+pub use raw::{FifoReader, FifoWriter};
 pub use receiver::Receiver;
 pub use runtime::Runtime;
 pub(crate) use runtime::{Ready, Timer, sealed};

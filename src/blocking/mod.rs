@@ -5,12 +5,14 @@
 
 mod client;
 mod drive;
+mod raw;
 mod receiver;
 mod sender;
 mod server;
 mod turn;
 
 pub use client::{Call, Client};
+pub use raw::{FifoReader, FifoWriter};
 pub use receiver::{Messages, Receiver};
 pub use sender::Sender;
 pub use server::{Context, Request, Requests, Responder, Server};

@@ -17,6 +17,7 @@ pub(crate) mod link;
 pub(crate) mod messages;
 pub(crate) mod open;
 pub(crate) mod outbox;
+pub(crate) mod raw;
 pub(crate) mod read_side;
 pub(crate) mod reading_end;
 pub(crate) mod recv;

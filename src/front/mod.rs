@@ -3,6 +3,8 @@
 
 mod client_options;
 mod common;
+mod fifo_reader_options;
+mod fifo_writer_options;
 mod notices;
 mod pause;
 mod receiver_options;
@@ -13,6 +15,8 @@ mod term;
 pub use client_options::ClientOptions;
 pub(crate) use common::Common;
 pub use common::Waiting;
+pub use fifo_reader_options::FifoReaderOptions;
+pub use fifo_writer_options::FifoWriterOptions;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use notices::Notice;
 pub(crate) use notices::Notices;

@@ -90,7 +90,8 @@ impl<T, C, F, E> ReceiverOptions<T, C, F, E> {
     }
 
     /// How long a wait looks again before it sleeps; it does so only while that has paid lately.
-    /// Zero turns it off. Default: 50 us.
+    /// Zero turns it off. Default: 50 us, and zero for an
+    /// endpoint that is awaited: a thread that looks again runs no other task.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.common.spin = limit;
         self

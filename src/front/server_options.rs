@@ -102,7 +102,8 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
     }
 
     /// How long a wait looks again for a request before it sleeps; it does so only while that has
-    /// paid lately. Zero turns it off. Default: 50 us.
+    /// paid lately. Zero turns it off. Default: 50 us, and zero for an
+    /// endpoint that is awaited: a thread that looks again runs no other task.
     pub fn spin(mut self, limit: Duration) -> Self {
         self.common.spin = limit;
         self

@@ -38,6 +38,10 @@ impl Term {
         Self { began, deadline: Deadline::after(began, timeout) }
     }
 
+    pub(crate) fn within(timeout: Option<Duration>) -> Self {
+        timeout.map_or_else(|| Self::until(Deadline::NEVER), Self::timeout)
+    }
+
     pub(crate) fn until(deadline: Deadline) -> Self {
         Self { began: Instant::now(), deadline }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Trust;
 use super::held::{Attempted, Held, Shared};
@@ -13,9 +13,7 @@ use crate::sys::{self, Identity};
 /// A FIFO opened for reading.
 #[derive(Debug)]
 pub(crate) struct ReadEnd<H: Held = Shared> {
-    path: PathBuf,
-    trust: Trust,
-    identity: Identity,
+    origin: Option<Origin>,
     held: H,
     /// The descriptor that was opened first, once it has been exchanged: it holds the lock, which
     /// a descriptor cannot hand to another without a gap.
@@ -25,14 +23,42 @@ pub(crate) struct ReadEnd<H: Held = Shared> {
 /// A FIFO opened for writing.
 #[derive(Debug)]
 pub(crate) struct WriteEnd<H: Held = Shared> {
-    path: PathBuf,
-    identity: Identity,
+    origin: Option<Origin>,
     held: H,
 }
 
+/// The path that an end was opened by, and which FIFO it led to. A descriptor that was handed to
+/// this crate has none.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) path: PathBuf,
+    pub(super) trust: Trust,
+    pub(super) identity: Identity,
+}
+
+impl Origin {
+    fn standing(&self) -> io::Result<Standing> {
+        match sys::facts_at(&self.path) {
+            Ok(facts) if facts.identity == self.identity => Ok(Standing::Same),
+            Ok(_) => Ok(Standing::Replaced),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Standing::Missing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same FIFO once more; `None` where the path leads to another by now.
+    fn reopen(&self) -> Result<Option<OwnedFd>> {
+        let failed = |error| Error::system(error, Phase::Open).at(&self.path);
+        let fresh = sys::open_reader(&self.path).map_err(failed)?;
+        let facts = sys::facts_of(&fresh).map_err(failed)?;
+        self.trust.check(&facts, &self.path)?;
+        Ok((facts.identity == self.identity).then_some(fresh))
+    }
+}
+
 impl<H: Held> ReadEnd<H> {
-    pub(super) fn new(path: &Path, trust: Trust, identity: Identity, held: H) -> Self {
-        Self { path: path.to_path_buf(), trust, identity, held, lock_holder: None }
+    pub(super) fn new(origin: Option<Origin>, held: H) -> Self {
+        Self { origin, held, lock_holder: None }
     }
 
     /// The descriptor, as the front end keeps it.
@@ -49,17 +75,23 @@ impl<H: Held> ReadEnd<H> {
         sys::capacity(self.held.as_fd())
     }
 
-    /// The same FIFO once more; `None` where the path leads to another by now.
+    /// The same FIFO once more; `None` where there is no other way to it than a path, and that
+    /// leads to another by now.
     fn reopen(&self) -> Result<Option<OwnedFd>> {
-        if let Ok(fresh) = sys::reopen_reader(self.held.as_fd()) {
-            return Ok(Some(fresh));
+        match (sys::reopen_reader(self.held.as_fd()), &self.origin) {
+            (Ok(fresh), _) => Ok(Some(fresh)),
+            // Without /proc the path has to do, and what it led to is checked once more.
+            (Err(_), Some(origin)) => origin.reopen(),
+            (Err(error), None) => Err(self.failed(error)),
         }
-        // Without /proc the path has to do, and what it led to is checked once more.
-        let failed = |error| Error::system(error, Phase::Open).at(&self.path);
-        let fresh = sys::open_reader(&self.path).map_err(failed)?;
-        let facts = sys::facts_of(&fresh).map_err(failed)?;
-        self.trust.check(&facts, &self.path)?;
-        Ok((facts.identity == self.identity).then_some(fresh))
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        let error = Error::system(error, Phase::Open);
+        match &self.origin {
+            Some(origin) => error.at(&origin.path),
+            None => error,
+        }
     }
 
     fn exchange(&mut self, fresh: OwnedFd) -> io::Result<()> {
@@ -88,17 +120,16 @@ impl<H: Held> Source for ReadEnd<H> {
     }
 
     fn standing(&self) -> io::Result<Standing> {
-        standing(&self.path, self.identity)
+        self.origin.as_ref().map_or(Ok(Standing::Same), Origin::standing)
     }
 
     fn renew(&mut self) -> Result<Standing> {
-        let failed = |error| Error::system(error, Phase::Open);
-        match self.standing().map_err(|error| failed(error).at(&self.path))? {
+        match self.standing().map_err(|error| self.failed(error))? {
             Standing::Same => {}
             other => return Ok(other),
         }
         let Some(fresh) = self.reopen()? else { return Ok(Standing::Replaced) };
-        self.exchange(fresh).map_err(|error| failed(error).at(&self.path))?;
+        self.exchange(fresh).map_err(|error| self.failed(error))?;
         Ok(Standing::Same)
     }
 }
@@ -110,8 +141,8 @@ impl<H: Held> AsFd for ReadEnd<H> {
 }
 
 impl<H: Held> WriteEnd<H> {
-    pub(super) fn new(path: &Path, identity: Identity, held: H) -> Self {
-        Self { path: path.to_path_buf(), identity, held }
+    pub(super) fn new(origin: Option<Origin>, held: H) -> Self {
+        Self { origin, held }
     }
 
     /// The descriptor, as the front end keeps it.
@@ -136,7 +167,7 @@ impl<H: Held> Sink for WriteEnd<H> {
     }
 
     fn standing(&self) -> io::Result<Standing> {
-        standing(&self.path, self.identity)
+        self.origin.as_ref().map_or(Ok(Standing::Same), Origin::standing)
     }
 
     fn has_reader(&self) -> bool {
@@ -169,15 +200,6 @@ fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<Write> {
         Ok(count) => Ok(Write::Bytes(count)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Write::Full),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Write::NoReader),
-        Err(error) => Err(error),
-    }
-}
-
-fn standing(path: &Path, identity: Identity) -> io::Result<Standing> {
-    match sys::facts_at(path) {
-        Ok(facts) if facts.identity == identity => Ok(Standing::Same),
-        Ok(_) => Ok(Standing::Replaced),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Standing::Missing),
         Err(error) => Err(error),
     }
 }

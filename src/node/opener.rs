@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::end::Origin;
 use super::held::{Held, Shared};
 use super::{ReadEnd, Trust, WriteEnd};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Attempt, Opener, Refusal};
-use crate::sys::{self, Identity, Watch};
+use crate::sys::{self, Watch};
 
 /// Opens the reading end of the FIFO at a path.
 #[derive(Debug)]
@@ -81,8 +82,7 @@ impl<H: Held> Opener for ReadOpener<H> {
 
     fn attempt(&mut self) -> Result<Attempt<ReadEnd<H>>> {
         let opened = self.place.attempt(sys::open_reader, sys::lock_reader)?;
-        let Place { path, trust, .. } = &self.place;
-        Ok(opened.map(|(held, identity)| ReadEnd::new(path, *trust, identity, held)))
+        Ok(opened.map(|(held, origin)| ReadEnd::new(Some(origin), held)))
     }
 }
 
@@ -100,7 +100,7 @@ impl<H: Held> Opener for WriteOpener<H> {
     fn attempt(&mut self) -> Result<Attempt<WriteEnd<H>>> {
         let alone = self.alone;
         let opened = self.place.attempt(sys::open_writer, |fd| sys::lock_writer(fd, alone))?;
-        Ok(opened.map(|(held, identity)| WriteEnd::new(&self.place.path, identity, held)))
+        Ok(opened.map(|(held, origin)| WriteEnd::new(Some(origin), held)))
     }
 }
 
@@ -113,7 +113,7 @@ impl Place {
         &mut self,
         open: impl FnOnce(&Path) -> io::Result<OwnedFd>,
         lock: impl FnOnce(BorrowedFd<'_>) -> io::Result<bool>,
-    ) -> Result<Attempt<(H, Identity)>> {
+    ) -> Result<Attempt<(H, Origin)>> {
         let attempt = self.open_verified(open, lock)?;
         match attempt {
             Attempt::Refused(Refusal::NoReader | Refusal::NotFound) => self.watch_path(),
@@ -144,7 +144,7 @@ impl Place {
         &self,
         open: impl FnOnce(&Path) -> io::Result<OwnedFd>,
         lock: impl FnOnce(BorrowedFd<'_>) -> io::Result<bool>,
-    ) -> Result<Attempt<(H, Identity)>> {
+    ) -> Result<Attempt<(H, Origin)>> {
         // The type first: opening a device can have effects, and a socket answers ENXIO like a
         // FIFO without a reader.
         let before = match sys::facts_at(&self.path) {
@@ -168,7 +168,9 @@ impl Place {
             sys::set_capacity(fd.as_fd(), capacity);
         }
         let held = H::hold(fd).map_err(|error| self.failed(error))?;
-        Ok(Attempt::Open((held, facts.identity)))
+        let Self { path, trust, .. } = self;
+        let origin = Origin { path: path.clone(), trust: *trust, identity: facts.identity };
+        Ok(Attempt::Open((held, origin)))
     }
 
     fn refused<T>(&self, error: io::Error) -> Result<Attempt<T>> {

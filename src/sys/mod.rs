@@ -4,6 +4,7 @@
 //! the instant it exists, non-blocking and close-on-exec from the call that made it, and no
 //! function here waits but [`wait`].
 
+mod adopt;
 mod file;
 mod host;
 mod lock;
@@ -11,6 +12,7 @@ mod transfer;
 mod wait;
 mod watch;
 
+pub(crate) use adopt::{Access, access_of, make_ours, name_of};
 pub(crate) use file::{
     Facts, Identity, facts_at, facts_of, is_link, is_no_reader, make_fifo, open_reader,
     open_writer, pin, remove_if_same, reopen_reader,

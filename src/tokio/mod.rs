@@ -6,6 +6,7 @@
 //! tokio's, an endpoint panics where it is opened or awaited outside of one.
 
 mod held;
+mod io;
 mod timer;
 
 use std::time::Instant;
@@ -32,6 +33,12 @@ pub type Client<Req, Rep, C = Json> = awaited::Client<Tokio, Req, Rep, C>;
 
 /// Answers calls over a pair: a [`Server`](awaited::Server) on tokio.
 pub type Server<Req, Rep, C = Json> = awaited::Server<Tokio, Req, Rep, C>;
+
+/// Reads bytes from a FIFO: a [`FifoReader`](awaited::FifoReader) on tokio.
+pub type FifoReader = awaited::FifoReader<Tokio>;
+
+/// Writes bytes into a FIFO: a [`FifoWriter`](awaited::FifoWriter) on tokio.
+pub type FifoWriter = awaited::FifoWriter<Tokio>;
 
 /// A call that is about to be made: a [`Call`](awaited::Call) on tokio.
 pub type Call<'a, Req, Rep, C = Json> = awaited::Call<'a, Tokio, Req, Rep, C>;

@@ -5,7 +5,7 @@ use fifowire::codec::Bytes;
 use fifowire::{EndOfWriters, ErrorKind, Fifo, Pair};
 
 use super::cut_after;
-use crate::fronts::{AsyncIo, Awaited, BlockOn, Front, TokioCurrent, TokioMulti};
+use crate::fronts::{AsyncIo, Awaited, BlockOn, Bytewise, Front, TokioCurrent, TokioMulti};
 use crate::support::time::aside;
 use crate::support::{Scene, ms, scene_after};
 
@@ -171,7 +171,7 @@ fn a_server_that_is_dropped_while_it_serves_loses_no_request<R: Runtime, B: Bloc
     serving.join();
 }
 
-fn all<R: Runtime, B: BlockOn>(scene: &Scene) {
+fn all<R: Bytewise, B: BlockOn>(scene: &Scene) {
     no_message_is_lost_by_receives_that_are_dropped::<R, B>(scene);
     what_a_dropped_send_held_is_whole_or_not_there::<R, B>(scene);
     a_dropped_call_leaves_nothing_and_harms_no_other::<R, B>(scene);

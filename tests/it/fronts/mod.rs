@@ -2,16 +2,20 @@
 
 mod calls;
 mod one_way;
+mod raw;
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use fifowire::awaited::{FifoReader, FifoWriter};
 use fifowire::codec::Bytes;
-use fifowire::{EndOfWriters, Pair, Result};
+use fifowire::{EndOfWriters, Error, Pair, Result};
 
 /// What the scenarios need of a front end. Each party of a scenario runs on a thread of its own.
 pub(crate) trait Front: 'static {
@@ -20,6 +24,8 @@ pub(crate) trait Front: 'static {
     type Client: Clone + Send + Sync + Debug;
     type Server: Send + Debug;
     type Responder: Send + Debug;
+    type Reader: Send + Debug + AsFd + TryFrom<OwnedFd, Error = Error>;
+    type Writer: Send + Debug + AsFd + TryFrom<OwnedFd, Error = Error>;
 
     /// Starts what lives as long as the process.
     fn prepare();
@@ -53,6 +59,21 @@ pub(crate) trait Front: 'static {
     ) -> impl Future<Output = Result<(Vec<u8>, Self::Responder)>>;
     /// Serves until a request says "stop": echoes, fails at "fail", panics at "panic".
     fn obey(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
+
+    /// A reader of bytes, each of whose reads may take this long.
+    fn reader(
+        path: &Path,
+        end: EndOfWriters,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Self::Reader>>;
+    fn read(
+        reader: &mut Self::Reader,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>>;
+
+    /// A writer of bytes that may stall for so long.
+    fn writer(path: &Path, stall: Duration) -> impl Future<Output = Result<Self::Writer>>;
+    fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> impl Future<Output = io::Result<()>>;
 }
 
 /// What a server that obeys does with a request; `None` is for stop.
@@ -73,6 +94,8 @@ impl Front for Blocking {
     type Client = std::sync::Arc<fifowire::Client<Vec<u8>, Vec<u8>, Bytes>>;
     type Server = fifowire::Server<Vec<u8>, Vec<u8>, Bytes>;
     type Responder = fifowire::Responder<Vec<u8>, Bytes>;
+    type Reader = fifowire::FifoReader;
+    type Writer = fifowire::FifoWriter;
 
     fn prepare() {}
 
@@ -144,6 +167,23 @@ impl Front for Blocking {
             })
         })
     }
+
+    async fn reader(path: &Path, end: EndOfWriters, timeout: Duration) -> Result<Self::Reader> {
+        let options = fifowire::FifoReader::options().end_of_writers(end);
+        options.timeout(timeout).open_timeout(timeout).open(path)
+    }
+
+    async fn read(reader: &mut Self::Reader, buffer: &mut [u8]) -> io::Result<usize> {
+        io::Read::read(reader, buffer)
+    }
+
+    async fn writer(path: &Path, stall: Duration) -> Result<Self::Writer> {
+        fifowire::FifoWriter::options().stall_timeout(stall).open_timeout(stall).open(path)
+    }
+
+    async fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> io::Result<()> {
+        io::Write::write_all(writer, bytes)
+    }
 }
 
 /// On a runtime `R`, whose futures `B` runs.
@@ -188,12 +228,14 @@ pub(crate) type TokioCurrent = Awaited<fifowire::tokio::Tokio, CurrentThread>;
 pub(crate) type TokioMulti = Awaited<fifowire::tokio::Tokio, MultiThread>;
 pub(crate) type AsyncIo = Awaited<fifowire::async_io::AsyncIo, Smol>;
 
-impl<R: fifowire::awaited::Runtime, B: BlockOn> Front for Awaited<R, B> {
+impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
     type Sender = fifowire::awaited::Sender<R, Vec<u8>, Bytes>;
     type Receiver = fifowire::awaited::Receiver<R, Vec<u8>, Bytes>;
     type Client = fifowire::awaited::Client<R, Vec<u8>, Vec<u8>, Bytes>;
     type Server = fifowire::awaited::Server<R, Vec<u8>, Vec<u8>, Bytes>;
     type Responder = fifowire::awaited::Responder<R, Vec<u8>, Bytes>;
+    type Reader = fifowire::awaited::FifoReader<R>;
+    type Writer = fifowire::awaited::FifoWriter<R>;
 
     fn prepare() {
         B::prepare();
@@ -267,5 +309,56 @@ impl<R: fifowire::awaited::Runtime, B: BlockOn> Front for Awaited<R, B> {
                 })
             })
             .await
+    }
+
+    async fn reader(path: &Path, end: EndOfWriters, timeout: Duration) -> Result<Self::Reader> {
+        let options = fifowire::awaited::FifoReader::<R>::options().end_of_writers(end);
+        options.timeout(timeout).open_timeout(timeout).open(path).await
+    }
+
+    async fn read(reader: &mut Self::Reader, buffer: &mut [u8]) -> io::Result<usize> {
+        R::read(reader, buffer).await
+    }
+
+    async fn writer(path: &Path, stall: Duration) -> Result<Self::Writer> {
+        let options = fifowire::awaited::FifoWriter::<R>::options().stall_timeout(stall);
+        options.open_timeout(stall).open(path).await
+    }
+
+    async fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> io::Result<()> {
+        R::write_all(writer, bytes).await
+    }
+}
+
+/// A runtime with its own traits for bytes.
+pub(crate) trait Bytewise: fifowire::awaited::Runtime {
+    fn read(
+        reader: &mut FifoReader<Self>,
+        buffer: &mut [u8],
+    ) -> impl Future<Output = io::Result<usize>>;
+
+    fn write_all(
+        writer: &mut FifoWriter<Self>,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<()>>;
+}
+
+impl Bytewise for fifowire::tokio::Tokio {
+    async fn read(reader: &mut FifoReader<Self>, buffer: &mut [u8]) -> io::Result<usize> {
+        tokio::io::AsyncReadExt::read(reader, buffer).await
+    }
+
+    async fn write_all(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<()> {
+        tokio::io::AsyncWriteExt::write_all(writer, bytes).await
+    }
+}
+
+impl Bytewise for fifowire::async_io::AsyncIo {
+    async fn read(reader: &mut FifoReader<Self>, buffer: &mut [u8]) -> io::Result<usize> {
+        futures_util::AsyncReadExt::read(reader, buffer).await
+    }
+
+    async fn write_all(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<()> {
+        futures_util::AsyncWriteExt::write_all(writer, bytes).await
     }
 }

@@ -1,0 +1,48 @@
+//! Plain bytes into and out of a FIFO, for protocols of one's own. The traits of the runtime for
+//! reading and writing are implemented beside the runtime.
+
+mod reader;
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::task::{Context, Poll};
+
+use super::drive::Endpoint;
+use super::runtime::{Ready, Runtime};
+use crate::core::raw::{RawReading, RawWriting, Unopened};
+use crate::node::{ReadOpener, WriteOpener};
+use crate::pipe::Opener;
+pub use reader::FifoReader;
+pub use writer::FifoWriter;
+
+impl<R: Runtime, O: Opener> Endpoint<R> for Unopened<O> {
+    fn path(&self) -> &Path {
+        self.opener().path()
+    }
+
+    /// Only another attempt can tell.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl<R: Runtime> Endpoint<R> for RawReading<ReadOpener<R::Reader>> {
+    fn path(&self) -> &Path {
+        self.opener().path()
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_mut().held_mut().poll_ready(cx)
+    }
+}
+
+impl<R: Runtime> Endpoint<R> for RawWriting<WriteOpener<R::Writer>> {
+    fn path(&self) -> &Path {
+        self.opener().path()
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end_mut().held_mut().poll_ready(cx)
+    }
+}

@@ -1,0 +1,200 @@
+//! Plain bytes, on every front end.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use fifowire::{EndOfWriters, Error, ErrorKind, Fifo};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+
+use super::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
+use crate::support::time::aside;
+use crate::support::{Scene, ms, raw, scene_after};
+
+/// Bytes of which no two neighbourhoods look alike, longer than any pipe.
+fn noise() -> Vec<u8> {
+    (0..1_000_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+/// The error of this crate inside of one of the standard library's.
+fn inner(error: &io::Error) -> ErrorKind {
+    error.get_ref().unwrap().downcast_ref::<Error>().unwrap().kind()
+}
+
+async fn read_to_end<F: Front>(reader: &mut F::Reader) -> Vec<u8> {
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 10_000]);
+    loop {
+        match F::read(reader, &mut chunk).await.unwrap() {
+            0 => return bytes,
+            count => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+fn bytes_pass_as_they_are_and_end_with_their_writer<F: Front>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("bytes.fifo")).unwrap();
+    let path = fifo.path().to_owned();
+    let reading = aside(move || {
+        F::block_on(async {
+            let mut reader = F::reader(&path, EndOfWriters::End, ms(9000)).await.unwrap();
+            read_to_end::<F>(&mut reader).await
+        })
+    });
+    F::block_on(async {
+        let mut writer = F::writer(fifo.path(), ms(9000)).await.unwrap();
+        F::write_all(&mut writer, &noise()).await.unwrap();
+    });
+    assert!(reading.join() == noise());
+}
+
+fn writers_come_and_go_and_no_byte_is_lost<F: Front>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("writers.fifo")).unwrap();
+    let path = fifo.path().to_owned();
+    let reading = aside(move || {
+        F::block_on(async {
+            let mut reader = F::reader(&path, EndOfWriters::Wait, ms(9000)).await.unwrap();
+            let mut bytes = Vec::new();
+            while bytes.len() < 300 {
+                let mut chunk = [0; 7];
+                let count = F::read(&mut reader, &mut chunk).await.unwrap();
+                assert_ne!(count, 0, "no end while the next writer may come");
+                bytes.extend_from_slice(&chunk[..count]);
+            }
+            bytes
+        })
+    });
+    for number in 0..100 {
+        F::block_on(async {
+            let mut writer = F::writer(fifo.path(), ms(9000)).await.unwrap();
+            F::write_all(&mut writer, &[number; 3]).await.unwrap();
+        });
+    }
+    let expected: Vec<u8> = (0..100).flat_map(|number| [number; 3]).collect();
+    assert_eq!(reading.join(), expected);
+}
+
+fn every_wait_ends_on_time_and_says_why<F: Front>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("waits.fifo")).unwrap();
+    F::block_on(async {
+        let error = F::writer(fifo.path(), ms(30)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoReader);
+        assert_eq!(error.path(), Some(fifo.path()));
+        let mut reader = F::reader(fifo.path(), EndOfWriters::End, ms(30)).await.unwrap();
+        let error = F::read(&mut reader, &mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(inner(&error), ErrorKind::NoWriter);
+
+        let mut writer = F::writer(fifo.path(), ms(200)).await.unwrap();
+        let error = F::read(&mut reader, &mut [0; 8]).await.unwrap_err();
+        assert_eq!(inner(&error), ErrorKind::TimedOut);
+        let error = F::write_all(&mut writer, &noise()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(inner(&error), ErrorKind::WriteStalled);
+
+        drop(reader);
+        let error = F::write_all(&mut writer, b"to nobody").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        // The next reader is heard of, whatever the runtime remembers of the last.
+        let mut returned = raw::reader(fifo.path());
+        raw::drain(&mut returned);
+        F::write_all(&mut writer, b"to somebody").await.unwrap();
+        assert_eq!(raw::take(&mut returned, 11), b"to somebody");
+    });
+}
+
+fn a_path_that_comes_to_name_another_fifo_is_told_of<F: Front>(scene: &Scene) {
+    let path = scene.path("replaced.fifo");
+    raw::make_fifo(&path);
+    F::block_on(async {
+        let mut reader = F::reader(&path, EndOfWriters::Wait, ms(9000)).await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        raw::make_fifo(&path);
+        let error = F::read(&mut reader, &mut [0; 8]).await.unwrap_err();
+        assert_eq!(inner(&error), ErrorKind::Replaced);
+    });
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// Flags of a descriptor: whether it blocks, whether a program that is executed inherits it.
+fn blocks_and_inherits(fd: impl AsFd) -> (bool, bool) {
+    let flags = OFlag::from_bits_retain(fcntl(fd.as_fd(), FcntlArg::F_GETFL).unwrap());
+    let inherits = FdFlag::from_bits_retain(fcntl(fd.as_fd(), FcntlArg::F_GETFD).unwrap());
+    (!flags.contains(OFlag::O_NONBLOCK), !inherits.contains(FdFlag::FD_CLOEXEC))
+}
+
+fn descriptors_from_elsewhere_are_verified_and_made_ours<F: Front>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("given.fifo")).unwrap();
+    F::block_on(async {
+        let reader = OwnedFd::from(raw::reader(fifo.path()));
+        fcntl(&reader, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        let mut reader = F::Reader::try_from(reader).unwrap();
+        let writer = OwnedFd::from(raw::writer(fifo.path()));
+        assert_eq!(blocks_and_inherits(&writer), (true, false));
+        let mut writer = F::Writer::try_from(writer).unwrap();
+        assert_eq!(blocks_and_inherits(&reader), (false, false));
+        assert_eq!(blocks_and_inherits(&writer), (false, false));
+        F::write_all(&mut writer, b"given").await.unwrap();
+        drop(writer);
+        assert_eq!(read_to_end::<F>(&mut reader).await, b"given");
+
+        // An anonymous pipe has no path, and is one all the same.
+        let (source, sink) = nix::unistd::pipe().unwrap();
+        let (mut reader, mut writer) =
+            (F::Reader::try_from(source).unwrap(), F::Writer::try_from(sink).unwrap());
+        F::write_all(&mut writer, b"unnamed").await.unwrap();
+        drop(writer);
+        assert_eq!(read_to_end::<F>(&mut reader).await, b"unnamed");
+
+        let refused = |fd: OwnedFd, kind: ErrorKind| {
+            let (reader, writer) = (fd.try_clone().unwrap(), fd);
+            assert_eq!(F::Reader::try_from(reader).unwrap_err().kind(), kind);
+            assert_eq!(F::Writer::try_from(writer).unwrap_err().kind(), kind);
+        };
+        let path = scene.path("a file");
+        let mut file = std::fs::File::create(&path).unwrap();
+        file.write_all(b"untouched").unwrap();
+        refused(file.into(), ErrorKind::NotAFifo);
+        assert_eq!(std::fs::read(&path).unwrap(), b"untouched");
+        std::fs::remove_file(&path).unwrap();
+        let both = std::fs::OpenOptions::new().read(true).write(true).open(fifo.path()).unwrap();
+        refused(both.into(), ErrorKind::WrongEnd);
+        let (source, sink) = nix::unistd::pipe().unwrap();
+        assert_eq!(F::Writer::try_from(source).unwrap_err().kind(), ErrorKind::WrongEnd);
+        assert_eq!(F::Reader::try_from(sink).unwrap_err().kind(), ErrorKind::WrongEnd);
+    });
+}
+
+#[test]
+fn blocking_raw() {
+    scene_after(Blocking::prepare, |scene| {
+        all::<Blocking>(scene);
+    });
+}
+
+#[test]
+fn tokio_current_thread_raw() {
+    scene_after(TokioCurrent::prepare, |scene| {
+        all::<TokioCurrent>(scene);
+    });
+}
+
+#[test]
+fn tokio_multi_thread_raw() {
+    scene_after(TokioMulti::prepare, |scene| {
+        all::<TokioMulti>(scene);
+    });
+}
+
+#[test]
+fn async_io_raw() {
+    scene_after(AsyncIo::prepare, |scene| {
+        all::<AsyncIo>(scene);
+    });
+}
+
+fn all<F: Front>(scene: &Scene) {
+    bytes_pass_as_they_are_and_end_with_their_writer::<F>(scene);
+    writers_come_and_go_and_no_byte_is_lost::<F>(scene);
+    every_wait_ends_on_time_and_says_why::<F>(scene);
+    a_path_that_comes_to_name_another_fifo_is_told_of::<F>(scene);
+    descriptors_from_elsewhere_are_verified_and_made_ours::<F>(scene);
+}
