@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::hub::Hub;
+#[cfg(feature = "tower")]
+use super::service::Readiness;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::Calling;
+use crate::core::errand::{Calling, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
@@ -26,14 +28,19 @@ use crate::sys;
 /// the timeout or the drop of one harms no other. Nothing is spawned; the last clone that is
 /// dropped ends the connection.
 pub struct Client<R: Runtime, Req, Rep, C = Json> {
-    hub: Arc<Hub<R, Machine<R>>>,
+    pub(super) hub: Arc<Hub<R, Machine<R>>>,
     codec: C,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     max_message: usize,
+    wait_when_full: bool,
+    /// That of this clone as a service.
+    #[cfg(feature = "tower")]
+    pub(super) readiness: Readiness<R>,
     types: PhantomData<fn(&Req) -> Rep>,
 }
 
-type Machine<R> = Caller<ReadOpener<<R as Runtime>::Reader>, WriteOpener<<R as Runtime>::Writer>>;
+pub(super) type Machine<R> =
+    Caller<ReadOpener<<R as Runtime>::Reader>, WriteOpener<<R as Runtime>::Writer>>;
 
 impl<R: Runtime, Req, Rep> Client<R, Req, Rep> {
     /// Opens the client's side of a pair; see [`ClientOptions::open`].
@@ -100,19 +107,39 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     }
 
     async fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
+        let calling = self.calling(request, term)?;
+        let mut place = None;
+        if self.wait_when_full {
+            place = Some(self.place(term).await?);
+        }
+        let calling = calling.at(place.as_ref().map(Place::key));
+        let reply = self.hub.run(calling, term, Phase::Reply).await?;
+        self.decode(reply, term)
+    }
+
+    /// A place among the calls in flight, waited for if need be.
+    async fn place(&self, term: Term) -> Result<Place<R>> {
+        let key = match self.hub.with(|caller| caller.try_reserve()) {
+            Some(key) => key,
+            None => self.hub.run(Reserving::new(term.deadline), term, Phase::Write).await?,
+        };
+        Ok(Place::new(Arc::clone(&self.hub), key))
+    }
+
+    /// A call as it will be begun.
+    pub(super) fn calling(&self, request: &Req, term: Term) -> Result<Calling> {
         let mut body = self.hub.with(|caller| caller.request_body());
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
         let now = term.after_encoding(body.len());
-        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline);
-        let reply = self.hub.run(calling, term, Phase::Reply).await?;
-        self.decode(reply).map_err(|error| self.sign(error, term))
+        Ok(Calling::request(body, now, sys::monotonic_ns(now), term.deadline))
     }
 
-    fn decode(&self, mut reply: Event) -> Result<Rep> {
+    /// The value that a call was answered with.
+    pub(super) fn decode(&self, mut reply: Event, term: Term) -> Result<Rep> {
         let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
         self.hub.with(|caller| caller.link_mut().recycle(reply.body));
-        value.map_err(|error| codec::unreadable(error).with_fate(Fate::Delivered))
+        value.map_err(|error| self.sign(codec::unreadable(error).with_fate(Fate::Delivered), term))
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
@@ -122,10 +149,16 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
 
 impl<R: Runtime, Req, Rep, C: Clone> Clone for Client<R, Req, Rep, C> {
     fn clone(&self) -> Self {
-        let Self { hub, codec, timeout, max_message, .. } = self;
-        let (hub, codec) = (Arc::clone(hub), codec.clone());
-        let (timeout, max_message) = (*timeout, *max_message);
-        Self { hub, codec, timeout, max_message, types: PhantomData }
+        Self {
+            hub: Arc::clone(&self.hub),
+            codec: self.codec.clone(),
+            timeout: self.timeout,
+            max_message: self.max_message,
+            wait_when_full: self.wait_when_full,
+            #[cfg(feature = "tower")]
+            readiness: Readiness::default(),
+            types: PhantomData,
+        }
     }
 }
 
@@ -154,6 +187,9 @@ impl<R: Runtime, Req, Rep, C> ClientOptions<Req, Rep, C, R> {
             codec: self.codec,
             timeout: self.timeout,
             max_message: self.common.max_message,
+            wait_when_full: self.wait_when_full,
+            #[cfg(feature = "tower")]
+            readiness: Readiness::default(),
             types: PhantomData,
         })
     }
@@ -195,5 +231,28 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, R, Req, Rep, C> 
 impl<R: Runtime, Req, Rep, C> fmt::Debug for Call<'_, R, Req, Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+/// A place among the calls in flight, given back when it is dropped, unless a call has begun there.
+pub(super) struct Place<R: Runtime> {
+    hub: Arc<Hub<R, Machine<R>>>,
+    key: Key,
+}
+
+impl<R: Runtime> Place<R> {
+    pub(super) fn new(hub: Arc<Hub<R, Machine<R>>>, key: Key) -> Self {
+        Self { hub, key }
+    }
+
+    pub(super) fn key(&self) -> Key {
+        self.key
+    }
+}
+
+impl<R: Runtime> Drop for Place<R> {
+    fn drop(&mut self) {
+        // Where a call has begun, the key means nothing any more.
+        self.hub.with(|caller| caller.give_place_back(self.key));
     }
 }

@@ -17,6 +17,8 @@ mod receiver;
 mod runtime;
 mod sender;
 mod server;
+#[cfg(feature = "tower")]
+mod service;
 
 pub use client::{Call, Client};
 pub use raw::{FifoReader, FifoWriter};
@@ -25,3 +27,5 @@ pub use runtime::Runtime;
 pub(crate) use runtime::{Ready, Timer, sealed};
 pub use sender::Sender;
 pub use server::{Context, Request, Requests, Responder, Server};
+#[cfg(feature = "tower")]
+pub use service::ServiceCall;

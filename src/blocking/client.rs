@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::Calling;
+use crate::core::errand::{Calling, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
@@ -45,6 +45,7 @@ pub struct Client<Req, Rep, C = Json> {
     codec: C,
     timeout: Duration,
     max_message: usize,
+    wait_when_full: bool,
     types: PhantomData<fn(&Req) -> Rep>,
 }
 
@@ -124,10 +125,23 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         let mut body = self.turn.with(|caller| caller.request_body());
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
-        let now = term.after_encoding(body.len());
-        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline);
+        let mut now = term.after_encoding(body.len());
+        let mut place = None;
+        if self.wait_when_full {
+            place = Some(self.place(now, term)?);
+            now = Instant::now();
+        }
+        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline).at(place);
         let reply = self.turn.run(calling, now, term, Phase::Reply)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
+    }
+
+    /// A place among the calls in flight, waited for if need be.
+    fn place(&self, now: Instant, term: Term) -> Result<Key> {
+        match self.turn.with(|caller| caller.try_reserve()) {
+            Some(place) => Ok(place),
+            None => self.turn.run(Reserving::new(term.deadline), now, term, Phase::Write),
+        }
     }
 
     fn decode(&self, mut reply: Event) -> Result<Rep> {
@@ -160,6 +174,7 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
             codec: self.codec,
             timeout: self.timeout,
             max_message: self.common.max_message,
+            wait_when_full: self.wait_when_full,
             types: PhantomData,
         };
         client.turn.open(Term::timeout(self.common.open_timeout))?;

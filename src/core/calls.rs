@@ -1,6 +1,6 @@
 //! Calls in flight: begun, answered, taken or given up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::event::{Event, Verb};
@@ -14,6 +14,10 @@ pub(crate) struct Calls {
     limit: usize,
     /// Calls whose callers have something to look at.
     wakeups: Vec<CallId>,
+    /// Those that wait for a place among the calls in flight; the smallest key came first.
+    queue: BTreeSet<CallId>,
+    /// Places that are held for a call to come.
+    held: BTreeSet<CallId>,
 }
 
 /// Names a call for the life of its client; never used twice.
@@ -57,11 +61,50 @@ impl Hasher for Spread {
 
 impl Calls {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { open: HashMap::default(), limit, wakeups: Vec::new() }
+        Self {
+            open: HashMap::default(),
+            limit,
+            wakeups: Vec::new(),
+            queue: BTreeSet::new(),
+            held: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.open.len() >= self.limit
+        self.open.len() + self.held.len() >= self.limit
+    }
+
+    /// Asks for a place under a key that is larger than all before it.
+    pub(crate) fn reserve(&mut self, key: CallId) {
+        let at_once = !self.is_full() && self.queue.is_empty();
+        let places = if at_once { &mut self.held } else { &mut self.queue };
+        places.insert(key);
+    }
+
+    /// Whether the place is held.
+    pub(crate) fn holds(&self, key: CallId) -> bool {
+        self.held.contains(&key)
+    }
+
+    /// The call that a place was held for begins; `false` where it was not held.
+    pub(crate) fn take_place(&mut self, key: CallId) -> bool {
+        self.held.remove(&key)
+    }
+
+    /// A place is no longer asked for, whether it is held yet or not.
+    pub(crate) fn give_place_back(&mut self, key: CallId) {
+        self.queue.remove(&key);
+        self.held.remove(&key);
+        self.fill_places();
+    }
+
+    /// There may be room for those that wait for it.
+    fn fill_places(&mut self) {
+        while !self.is_full() {
+            let Some(first) = self.queue.pop_first() else { return };
+            self.held.insert(first);
+            self.wakeups.push(first);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,12 +149,14 @@ impl Calls {
     pub(crate) fn take(&mut self, id: CallId) -> Option<Answer> {
         let answer = self.open.get_mut(&id)?.answer.take()?;
         self.open.remove(&id);
+        self.fill_places();
         Some(answer)
     }
 
     /// Ends a call without its answer.
     pub(crate) fn give_up(&mut self, id: CallId) {
         self.open.remove(&id);
+        self.fill_places();
     }
 
     /// Has the callers of these tickets look at their calls again.

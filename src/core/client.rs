@@ -49,26 +49,62 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         body
     }
 
-    /// Queues a request: a body begun by [`request_body`](Self::request_body).
+    /// Queues a request: a body begun by [`request_body`](Self::request_body), at the place that
+    /// is held for it if there is one.
     pub(crate) fn call(
         &mut self,
         mut body: Vec<u8>,
         left: Option<Duration>,
         now_ns: u64,
+        place: Option<CallId>,
     ) -> Result<CallId> {
         let remaining = Remaining::new(left, now_ns).to_bytes();
         body[..Remaining::LEN].copy_from_slice(&remaining);
-        self.begin(Verb::Request, body)
+        self.begin(Verb::Request, body, place)
     }
 
     /// Queues a ping.
     pub(crate) fn ping(&mut self) -> Result<CallId> {
-        self.begin(Verb::Ping, Vec::new())
+        self.begin(Verb::Ping, Vec::new(), None)
     }
 
-    fn begin(&mut self, verb: Verb, body: Vec<u8>) -> Result<CallId> {
-        if self.calls.is_full() {
-            return Err(Error::new(ErrorKind::Overloaded, Phase::Write).with_fate(Fate::NotSent));
+    /// Asks for a place among the calls in flight; answers the key it goes by.
+    pub(crate) fn reserve(&mut self) -> CallId {
+        self.last_id = wire::next_id(self.last_id);
+        self.calls.reserve(self.last_id);
+        self.last_id
+    }
+
+    /// A place among the calls in flight, where there is one at once.
+    pub(crate) fn try_reserve(&mut self) -> Option<CallId> {
+        let key = self.reserve();
+        if self.holds_place(key) {
+            return Some(key);
+        }
+        self.give_place_back(key);
+        None
+    }
+
+    /// Whether the place is held.
+    pub(crate) fn holds_place(&self, key: CallId) -> bool {
+        self.calls.holds(key)
+    }
+
+    /// There is no place for one more call.
+    pub(crate) fn overloaded(&self) -> Error {
+        Error::new(ErrorKind::Overloaded, Phase::Write).with_fate(Fate::NotSent)
+    }
+
+    /// A place is no longer asked for.
+    pub(crate) fn give_place_back(&mut self, key: CallId) {
+        self.calls.give_place_back(key);
+    }
+
+    /// Begins a call, at the place that is held for it if there is one.
+    fn begin(&mut self, verb: Verb, body: Vec<u8>, place: Option<CallId>) -> Result<CallId> {
+        let placed = place.is_some_and(|key| self.calls.take_place(key));
+        if !placed && self.calls.is_full() {
+            return Err(self.overloaded());
         }
         if self.calls.len() == 0 || self.link.outbox().is_empty() {
             self.link.restart_stall();

@@ -16,6 +16,7 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) common: Common,
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: usize,
+    pub(crate) wait_when_full: bool,
     pub(crate) codec: C,
     types: PhantomData<fn(&Req, E) -> Rep>,
 }
@@ -30,6 +31,7 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
             common: Common::default(),
             timeout: TIMEOUT,
             max_in_flight: MAX_IN_FLIGHT,
+            wait_when_full: false,
             codec: Json,
             types: PhantomData,
         }
@@ -39,8 +41,9 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
 impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
     /// How values become bytes; the server's must be the same. Default: [`Json`].
     pub fn codec<Other>(self, codec: Other) -> ClientOptions<Req, Rep, Other, E> {
-        let Self { common, timeout, max_in_flight, .. } = self;
-        ClientOptions { common, timeout, max_in_flight, codec, types: PhantomData }
+        let Self { common, timeout, max_in_flight, wait_when_full, .. } = self;
+        let types = PhantomData;
+        ClientOptions { common, timeout, max_in_flight, wait_when_full, codec, types }
     }
 
     /// The time one call may take in all. Default: 30 s.
@@ -70,10 +73,17 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// The most calls in flight; one more is refused at once with
+    /// The most calls in flight; one more is refused with
     /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded). Default: 1024.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
+        self
+    }
+
+    /// Whether a call waits for its turn, under its deadline, where the most calls are in flight.
+    /// Default: no, it is refused at once.
+    pub fn wait_when_full(mut self, wait: bool) -> Self {
+        self.wait_when_full = wait;
         self
     }
 

@@ -108,22 +108,28 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
 
     /// Works on the session without waiting.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut S) -> T) -> T {
-        let done = work(&mut self.lock().session);
+        self.with_state(|state| work(&mut state.session))
+    }
+
+    /// Works on the session and on who waits for it, and wakes whom that gave something to look at.
+    fn with_state<T>(&self, work: impl FnOnce(&mut State<R, S>) -> T) -> T {
+        let mut woken = Vec::new();
+        let mut state = self.lock();
+        let done = work(&mut state);
+        state.wake_ready(None, &mut woken);
+        drop(state);
+        wake(woken);
         self.hear_again();
         done
     }
 
     /// Works on the session and moves what that gave to move, without waiting.
     pub(super) fn nudge(&self, work: impl FnOnce(&mut S)) {
-        let mut woken = Vec::new();
-        let mut state = self.lock();
-        work(&mut state.session);
-        // A failure has nobody here to be told; whoever steps next meets it again.
-        let _ = state.session.step(R::now(), Directions { read: false, write: true });
-        state.wake_ready(None, &mut woken);
-        drop(state);
-        wake(woken);
-        self.hear_again();
+        self.with_state(|state| {
+            work(&mut state.session);
+            // A failure has nobody here to be told; whoever steps next meets it again.
+            let _ = state.session.step(R::now(), Directions { read: false, write: true });
+        });
     }
 
     /// Runs an errand to its end, which comes by its deadline.
@@ -132,7 +138,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
         errand: E,
         term: Term,
         phase: Phase,
-    ) -> Visit<'_, R, S, E> {
+    ) -> Visit<&Self, R, S, E> {
         Visit::new(self, errand, term, phase)
     }
 

@@ -1,9 +1,10 @@
 //! One task's errand at a shared session, as a future.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Hub, STEPS_A_TURN, Shared, State, tell, wake};
@@ -15,8 +16,20 @@ use crate::error::{Phase, Result};
 use crate::front::{Spell, Term};
 
 /// An errand that is awaited. Dropped before its end, it leaves as if it had been given up.
-pub(in crate::awaited) struct Visit<'a, R: Runtime, S: Shared<R>, E: Errand<S>> {
-    hub: &'a Hub<R, S>,
+pub(in crate::awaited) struct Visit<H, R, S, E>
+where
+    H: Deref<Target = Hub<R, S>>,
+    R: Runtime,
+    S: Shared<R>,
+    E: Errand<S>,
+{
+    /// Borrowed by a call that is awaited in place, shared by one that goes elsewhere.
+    hub: H,
+    visitor: Visitor<E>,
+}
+
+/// Who visits, apart from whom.
+struct Visitor<E> {
     errand: E,
     /// While the errand is in the session.
     key: Option<Key>,
@@ -28,18 +41,30 @@ pub(in crate::awaited) struct Visit<'a, R: Runtime, S: Shared<R>, E: Errand<S>> 
 /// How long nobody may have looked for something to read before a visit looks first.
 const SILENCE: Duration = Duration::from_millis(1);
 
-impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
-    pub(super) fn new(hub: &'a Hub<R, S>, errand: E, term: Term, phase: Phase) -> Self {
-        Self { hub, errand, key: None, term, phase, spell: None }
+impl<H, R, S, E> Visit<H, R, S, E>
+where
+    H: Deref<Target = Hub<R, S>>,
+    R: Runtime,
+    S: Shared<R>,
+    E: Errand<S>,
+{
+    pub(in crate::awaited) fn new(hub: H, errand: E, term: Term, phase: Phase) -> Self {
+        Self { hub, visitor: Visitor { errand, key: None, term, phase, spell: None } }
     }
+}
 
+impl<E> Visitor<E> {
     /// Looks for the answer, and leaves the task's waker where there is none.
-    fn visit(
+    fn visit<R: Runtime, S: Shared<R>>(
         &mut self,
+        hub: &Hub<R, S>,
         state: &mut State<R, S>,
         cx: &mut Context<'_>,
-        woken: &mut Vec<std::task::Waker>,
-    ) -> Option<Result<E::Answer>> {
+        woken: &mut Vec<Waker>,
+    ) -> Option<Result<E::Answer>>
+    where
+        E: Errand<S>,
+    {
         let mut now = R::now();
         let mut read = true;
         let key = match self.key {
@@ -71,16 +96,16 @@ impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
                 Ok(wait) => Wait { readable: wait.readable || !read, ..wait },
                 Err(error) => {
                     // The others meet it in a turn of their own.
-                    self.hub.again.store(true, Ordering::SeqCst);
+                    hub.again.store(true, Ordering::SeqCst);
                     return Some(Err(self.errand.fail(&mut state.session, error)));
                 }
             };
             if let Some(answer) = self.errand.look(&mut state.session, now) {
                 // This step may have taken what the others were to be called for.
                 if !state.waiting.is_empty() {
-                    let mut hub = Context::from_waker(&self.hub.waker);
-                    if state.is_ready(wait, now, &mut hub) {
-                        self.hub.again.store(true, Ordering::SeqCst);
+                    let mut cx = Context::from_waker(&hub.waker);
+                    if state.is_ready(wait, now, &mut cx) {
+                        hub.again.store(true, Ordering::SeqCst);
                     }
                 }
                 return Some(answer);
@@ -92,8 +117,7 @@ impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
             }
             state.notices.begin(key, self.term.began, self.phase);
             state.wait(key, cx.waker(), self.term.deadline);
-            let mut hub = Context::from_waker(&self.hub.waker);
-            if !state.is_ready(wait, now, &mut hub) {
+            if !state.is_ready(wait, now, &mut Context::from_waker(&hub.waker)) {
                 return None;
             }
             read = true;
@@ -105,13 +129,17 @@ impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
     }
 
     /// Whether to look again at once, after a moment that has just passed.
-    fn spin(&mut self, state: &mut State<R, S>, now: Instant) -> bool {
+    fn spin<R: Runtime, S>(&mut self, state: &mut State<R, S>, now: Instant) -> bool {
         let spell = self.spell.get_or_insert_with(|| state.pause.begin(now));
         let moment = state.pause.look_again(spell, now);
         moment.inspect(|moment| moment.pass()).is_some()
     }
 
-    fn leave(&mut self, state: &mut State<R, S>) {
+    /// Takes out of the session whatever of the errand is still there.
+    fn leave<R: Runtime, S>(&mut self, state: &mut State<R, S>)
+    where
+        E: Errand<S>,
+    {
         let Some(key) = self.key.take() else { return };
         state.waiting.remove(&key);
         state.notices.end(key);
@@ -119,36 +147,49 @@ impl<'a, R: Runtime, S: Shared<R>, E: Errand<S>> Visit<'a, R, S, E> {
     }
 }
 
-impl<R: Runtime, S: Shared<R>, E: Errand<S> + Unpin> Future for Visit<'_, R, S, E> {
+impl<H, R, S, E> Future for Visit<H, R, S, E>
+where
+    H: Deref<Target = Hub<R, S>> + Unpin,
+    R: Runtime,
+    S: Shared<R>,
+    E: Errand<S> + Unpin,
+{
     type Output = Result<E::Answer>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+        let Self { hub, visitor } = &mut *self;
         let mut woken = Vec::new();
-        let mut state = this.hub.lock();
+        let mut state = hub.lock();
         let notice = state.notice(R::now());
-        let answer = this.visit(&mut state, cx, &mut woken);
+        let answer = visitor.visit(hub, &mut state, cx, &mut woken);
         let answer = answer.map(|answer| {
-            if let Some(spell) = &this.spell {
+            if let Some(spell) = &visitor.spell {
                 state.pause.end(spell, R::now());
             }
-            this.leave(&mut state);
-            answer.map_err(|error| this.term.sign(state.session.place(error, this.phase)))
+            visitor.leave(&mut state);
+            // Its place may be another's now.
+            state.wake_ready(None, &mut woken);
+            answer.map_err(|error| visitor.term.sign(state.session.place(error, visitor.phase)))
         });
         drop(state);
         wake(woken);
-        this.hub.hear_again();
+        hub.hear_again();
         tell(notice);
         answer.map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-impl<R: Runtime, S: Shared<R>, E: Errand<S>> Drop for Visit<'_, R, S, E> {
+impl<H, R, S, E> Drop for Visit<H, R, S, E>
+where
+    H: Deref<Target = Hub<R, S>>,
+    R: Runtime,
+    S: Shared<R>,
+    E: Errand<S>,
+{
     fn drop(&mut self) {
-        if self.key.is_some() {
-            let hub = self.hub;
-            self.leave(&mut hub.lock());
-            hub.hear_again();
+        if self.visitor.key.is_some() {
+            let Self { hub, visitor } = self;
+            hub.with_state(|state| visitor.leave(state));
         }
     }
 }

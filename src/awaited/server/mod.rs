@@ -286,7 +286,7 @@ pub struct Requests<'a, R: Runtime, Req, Rep, C> {
     server: &'a Server<R, Req, Rep, C>,
 }
 
-type Wait<'a, R> = Visit<'a, R, Machine<R>, Receiving>;
+type Wait<'a, R> = Visit<&'a Hub<R, Machine<R>>, R, Machine<R>, Receiving>;
 
 impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Stream for Requests<'_, R, Req, Rep, C> {
     type Item = Result<Request<R, Req, Rep, C>>;

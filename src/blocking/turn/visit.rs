@@ -139,6 +139,8 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         self.here = false;
         state.notices.end(self.key);
         self.errand.leave(&mut state.session);
+        // Its place may be another's now.
+        state.wake_ready(self.key);
         if let Some(spell) = &self.spell {
             state.pause.end(spell, self.now);
         }
@@ -152,6 +154,7 @@ impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
             let mut state = self.turn.lock();
             state.notices.end(self.key);
             self.errand.leave(&mut state.session);
+            state.wake_ready(self.key);
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::pipe::{Opener, Sink, Source};
 pub(crate) struct Calling {
     /// Until it is queued.
     asks: Asks,
+    /// The place that is held for it.
+    place: Option<Key>,
     id: CallId,
     deadline: Deadline,
     answered: bool,
@@ -38,8 +40,14 @@ impl Calling {
         Self::new(Asks::Ping, deadline)
     }
 
+    /// Begins at the place that was [reserved](super::Reserving) for it, if there is one.
+    pub(crate) fn at(mut self, place: Option<Key>) -> Self {
+        self.place = place;
+        self
+    }
+
     fn new(asks: Asks, deadline: Deadline) -> Self {
-        Self { asks, id: 0, deadline, answered: false }
+        Self { asks, place: None, id: 0, deadline, answered: false }
     }
 }
 
@@ -49,7 +57,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         self.id = match &mut self.asks {
             Asks::Request { body, left, stamp } => {
-                caller.call(std::mem::take(body), *left, *stamp)?
+                caller.call(std::mem::take(body), *left, *stamp, self.place)?
             }
             Asks::Ping => caller.ping()?,
         };

@@ -7,6 +7,7 @@
 mod calling;
 mod receiving;
 mod replying;
+mod reserving;
 
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 pub(crate) use calling::Calling;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};
+pub(crate) use reserving::Reserving;
 
 /// Names a waiter among the wake-ups of its session; no two have the same at the same time.
 pub(crate) type Key = u64;

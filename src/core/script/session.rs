@@ -123,7 +123,7 @@ impl Session {
         let (deadline, ns) = (Deadline::after(self.clock.now, timeout), self.clock.ns());
         let mut body = self.client().request_body();
         body.extend_from_slice(message);
-        let id = self.client().call(body, Some(timeout), ns)?;
+        let id = self.client().call(body, Some(timeout), ns, None)?;
         Ok(Call { id, deadline })
     }
 

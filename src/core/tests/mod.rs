@@ -9,6 +9,7 @@ mod endings;
 mod floods;
 mod opening;
 mod outbox;
+mod places;
 mod raw;
 mod receiving;
 mod sending;

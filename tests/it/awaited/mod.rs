@@ -2,6 +2,7 @@
 //! readiness that a runtime remembers.
 
 mod dropped;
+mod limit;
 mod readiness;
 mod tasks;
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
-use fifowire::{Client, EndOfWriters, ErrorKind, Pair, Server};
+use fifowire::{Client, EndOfWriters, ErrorKind, Fate, Pair, Server};
 
 use crate::support::time::{aside, asleep};
 use crate::support::{OVERSHOOT, Scene, ms, on_time, raw, scene, until};
@@ -128,6 +128,39 @@ fn the_timeout_of_one_call_harms_no_other() {
         assert_eq!(client.in_flight(), 0);
         drop(client);
         serving.join();
+    });
+}
+
+#[test]
+fn calls_beyond_the_limit_wait_for_their_turn_where_they_are_told_to() {
+    scene(&[], |scene| {
+        let pair = Pair::create(scene.directory(), "agent").unwrap();
+        let mut server = Server::<u64, u64>::open(&pair).unwrap();
+        let options = Client::<u64, u64>::options().max_in_flight(2).wait_when_full(true);
+        let client = Arc::new(options.timeout(ms(9000)).open(&pair).unwrap());
+        let call = |request: u64| {
+            let client = client.clone();
+            asleep(move || client.call(&request))
+        };
+        let calls: Vec<_> = (0..6).map(call).collect();
+        // Two are with the server, whatever it does; the others have sent nothing yet.
+        let mut held: Vec<_> = (0..2).map(|_| server.recv_timeout(ms(5000)).unwrap()).collect();
+        assert_eq!(server.recv_timeout(ms(50)).unwrap_err().kind(), ErrorKind::TimedOut);
+        let late = on_time(ms(50), || client.request(&9).timeout(ms(50)).call().unwrap_err());
+        assert_eq!((late.kind(), late.fate()), (ErrorKind::Overloaded, Some(Fate::NotSent)));
+        // Each reply makes room for one more.
+        for _ in 0..4 {
+            let request = held.remove(0);
+            request.responder.send(&answer(request.value)).unwrap();
+            held.push(server.recv_timeout(ms(5000)).unwrap());
+        }
+        for request in held {
+            request.responder.send(&answer(request.value)).unwrap();
+        }
+        for (request, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.join().unwrap(), answer(request as u64));
+        }
+        assert_eq!(client.in_flight(), 0);
     });
 }
 
