@@ -152,6 +152,19 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
         self.flush_within(Term::timeout(self.timeout))
     }
 
+    /// Writes the values that were fed and closes the end, which a reader sees as this writer's
+    /// end. It can be called again, and does nothing then; sending again opens the end anew.
+    ///
+    /// Dropping the sender closes the end too, and drops what was fed and not written.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); the end stays as a failed flush leaves it.
+    pub fn close(&mut self) -> Result<()> {
+        self.flush()?;
+        self.outgoing.close();
+        Ok(())
+    }
+
     /// How many bytes the FIFO holds, where the platform says and a reader is there.
     pub fn capacity(&self) -> Option<usize> {
         self.outgoing.capacity()

@@ -240,8 +240,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         Ok(Step::Wait(Wait::writable(until.earlier(self.side.next_check()))))
     }
 
-    /// Lets go of the end; the next write opens it again.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    /// Lets go of the end, between messages; the next write opens it again.
     pub(crate) fn close(&mut self) {
         self.side.close();
     }

@@ -36,6 +36,7 @@ pub(crate) trait Front: 'static {
     fn send(sender: &mut Self::Sender, message: &[u8]) -> impl Future<Output = Result<()>>;
     fn feed(sender: &mut Self::Sender, message: &[u8]) -> impl Future<Output = Result<()>>;
     fn flush(sender: &mut Self::Sender) -> impl Future<Output = Result<()>>;
+    fn close(sender: &mut Self::Sender) -> impl Future<Output = Result<()>>;
 
     fn receiver(path: &Path, end: EndOfWriters) -> impl Future<Output = Result<Self::Receiver>>;
     fn recv(
@@ -122,6 +123,10 @@ impl Front for Blocking {
 
     async fn flush(sender: &mut Self::Sender) -> Result<()> {
         sender.flush()
+    }
+
+    async fn close(sender: &mut Self::Sender) -> Result<()> {
+        sender.close()
     }
 
     async fn receiver(path: &Path, end: EndOfWriters) -> Result<Self::Receiver> {
@@ -260,6 +265,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     async fn flush(sender: &mut Self::Sender) -> Result<()> {
         sender.flush().await
+    }
+
+    async fn close(sender: &mut Self::Sender) -> Result<()> {
+        sender.close().await
     }
 
     async fn receiver(path: &Path, end: EndOfWriters) -> Result<Self::Receiver> {

@@ -4,7 +4,7 @@ use fifowire::{EndOfWriters, ErrorKind, Fate, Fifo};
 
 use super::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
 use crate::support::time::aside;
-use crate::support::{Scene, ms, raw, scene_after};
+use crate::support::{Scene, ledger, ms, raw, scene_after};
 
 fn messages_of_all_sizes_arrive<F: Front>(scene: &Scene) {
     let fifo = Fifo::create(scene.path("sizes.fifo")).unwrap();
@@ -50,6 +50,33 @@ fn a_batch_arrives_whole_and_in_order<F: Front>(scene: &Scene) {
         F::flush(&mut sender).await.unwrap();
     });
     receiving.join();
+}
+
+fn closing_writes_what_was_fed_and_ends_the_stream<F: Front>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("closed.fifo")).unwrap();
+    let open = ledger::descriptors();
+    F::block_on(async {
+        let mut receiver = F::receiver(fifo.path(), EndOfWriters::Wait).await.unwrap();
+        let mut sender = F::sender(fifo.path(), ms(9000)).await.unwrap();
+        for round in [b"first", b"other"] {
+            F::feed(&mut sender, round).await.unwrap();
+            F::close(&mut sender).await.unwrap();
+            F::close(&mut sender).await.unwrap();
+            assert_eq!(F::recv(&mut receiver, ms(9000)).await.unwrap(), round);
+            let error = F::recv(&mut receiver, ms(10)).await.unwrap_err();
+            assert_eq!(error.detail(), Some("the last writer has left"));
+            // Sending again opens the end anew.
+            F::send(&mut sender, b"more").await.unwrap();
+            assert_eq!(F::recv(&mut receiver, ms(9000)).await.unwrap(), b"more");
+        }
+        // What cannot be written is told of.
+        let mut short = F::sender(fifo.path(), ms(50)).await.unwrap();
+        drop(receiver);
+        F::feed(&mut short, b"for nobody").await.unwrap();
+        let error = F::close(&mut short).await.unwrap_err();
+        assert_eq!((error.kind(), error.fate()), (ErrorKind::NoReader, Some(Fate::NotSent)));
+    });
+    assert_eq!(ledger::descriptors(), open);
 }
 
 fn every_wait_ends_on_time_and_says_for_whom<F: Front>(scene: &Scene) {
@@ -172,6 +199,7 @@ fn async_io_one_way() {
 fn all<F: Front>(scene: &Scene) {
     messages_of_all_sizes_arrive::<F>(scene);
     a_batch_arrives_whole_and_in_order::<F>(scene);
+    closing_writes_what_was_fed_and_ends_the_stream::<F>(scene);
     every_wait_ends_on_time_and_says_for_whom::<F>(scene);
     what_was_cut_is_never_delivered_and_the_next_is::<F>(scene);
     writers_come_and_go_and_no_byte_is_lost::<F>(scene);
