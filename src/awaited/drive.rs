@@ -14,6 +14,7 @@ use super::runtime::{Ready, Runtime};
 use crate::core::recv::Incoming;
 use crate::core::send::Outgoing;
 use crate::core::step::{Step, Wait};
+use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::framing::Framing;
 use crate::front::{Common, Notices, Pause, Spell, Term};
@@ -26,6 +27,10 @@ pub(super) trait Endpoint<R: Runtime> {
 
     /// Ready once the end is, in the direction it has; pending where it is not open.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Only time has passed since the last step: what to wait for from here on, unless that is for
+    /// a step to say.
+    fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait>;
 }
 
 /// How one endpoint waits.
@@ -42,6 +47,17 @@ pub(super) struct Wake {
     term: Term,
     phase: Phase,
     spell: Option<Spell>,
+    /// What the last step has asked for.
+    wait: Option<Wait>,
+}
+
+/// What has ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// Whatever it was, a step finds out.
+    Something,
+    /// Time has passed, and the end that was waited for is as it was.
+    Time,
 }
 
 /// Who waits on an endpoint that one task owns.
@@ -66,7 +82,7 @@ impl<R: Runtime> Waiter<R> {
     }
 
     pub(super) fn wake(&self, term: Term, phase: Phase) -> Wake {
-        Wake { term, phase, spell: None }
+        Wake { term, phase, spell: None, wait: None }
     }
 
     /// Steps `endpoint` until it is done, fails, or has to wait; its own deadline bounds the whole.
@@ -89,21 +105,34 @@ impl<R: Runtime> Waiter<R> {
         cx: &mut Context<'_>,
         mut step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
     ) -> Poll<Result<T>> {
+        let mut came = match wake.wait {
+            Some(wait) => ready!(self.poll_wait(endpoint, wait, cx)),
+            None => Ok(Came::Something),
+        };
         for _ in 0..STEPS_A_POLL {
             let now = R::now();
-            let wait = match step(endpoint, now)? {
-                Step::Wait(wait) => wait,
-                Step::Done(value) => {
-                    if let Some(spell) = &wake.spell {
-                        self.pause.end(spell, now);
+            let quiet = match came.map_err(|error| Error::system(error, wake.phase))? {
+                // Spares a step and its system calls.
+                Came::Time => endpoint.look(now, wake.term.deadline),
+                Came::Something => None,
+            };
+            let wait = match quiet {
+                Some(wait) => wait,
+                None => match step(endpoint, now)? {
+                    Step::Wait(wait) => wait,
+                    Step::Done(value) => {
+                        if let Some(spell) = &wake.spell {
+                            self.pause.end(spell, now);
+                        }
+                        return Poll::Ready(Ok(value));
                     }
-                    return Poll::Ready(Ok(value));
-                }
+                },
             };
             if wait.readable {
                 let spell = wake.spell.get_or_insert_with(|| self.pause.begin(now));
                 if let Some(moment) = self.pause.look_again(spell, now) {
                     moment.pass();
+                    came = Ok(Came::Something);
                     continue;
                 }
             }
@@ -115,10 +144,11 @@ impl<R: Runtime> Waiter<R> {
             if wait.until.passed(now) {
                 break;
             }
-            ready!(self.poll_wait(endpoint, wait, cx))
-                .map_err(|error| Error::system(error, wake.phase))?;
+            wake.wait = Some(wait);
+            came = ready!(self.poll_wait(endpoint, wait, cx));
         }
         // There is more to do, and other tasks come first.
+        wake.wait = None;
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -128,15 +158,15 @@ impl<R: Runtime> Waiter<R> {
         endpoint: &mut impl Endpoint<R>,
         wait: Wait,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        // Both are asked, so that both remember the task.
-        let fired = self.alarm.poll_by(wait.until, cx);
-        if wait.readable || wait.writable {
+    ) -> Poll<io::Result<Came>> {
+        let ends = wait.readable || wait.writable;
+        if ends {
             if let Poll::Ready(ready) = endpoint.poll_ready(cx) {
-                return Poll::Ready(ready);
+                return Poll::Ready(ready.map(|()| Came::Something));
             }
         }
-        fired.map(Ok)
+        let came = if ends { Came::Time } else { Came::Something };
+        self.alarm.poll_by(wait.until, cx).map(|()| Ok(came))
     }
 }
 
@@ -160,6 +190,10 @@ impl<R: Runtime, F: Framing> Endpoint<R> for Incoming<ReadOpener<R::Reader>, F> 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_mut().map_or(Poll::Pending, |end| end.held_mut().poll_ready(cx))
     }
+
+    fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
+        self.look(now, deadline)
+    }
 }
 
 impl<R: Runtime, F: Framing> Endpoint<R> for Outgoing<WriteOpener<R::Writer>, F> {
@@ -169,5 +203,8 @@ impl<R: Runtime, F: Framing> Endpoint<R> for Outgoing<WriteOpener<R::Writer>, F>
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_mut().map_or(Poll::Pending, |end| end.held_mut().poll_ready(cx))
+    }
+    fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
+        self.look(now, deadline)
     }
 }

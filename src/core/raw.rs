@@ -108,6 +108,14 @@ impl<O: Opener<End: Source>> RawReading<O> {
         self.wait(now, deadline)
     }
 
+    /// Only time has passed since the last step, and there is nothing to read: what to wait for
+    /// from here on, unless there is more to do than to look after the path.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
+        let quiet = !deadline.passed(now) && self.open.still_stands(now);
+        quiet.then(|| self.open.wait().no_later_than(deadline))
+    }
+
     /// Nothing to read now: wait, or fail if the deadline has come.
     fn wait(&mut self, now: Instant, deadline: Deadline) -> Result<Step<usize>> {
         if self.open.is_due(now) {
@@ -160,6 +168,19 @@ impl<O: Opener<End: Sink>> RawWriting<O> {
             Write::NoReader => Err(Error::new(ErrorKind::PeerClosed, Phase::Write)),
             Write::Full => self.wait(now),
         }
+    }
+
+    /// Only time has passed since the last step, and there is no room: what to wait for from here
+    /// on, unless there is more to do than to look after the path.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn look(&mut self, now: Instant) -> Option<Wait> {
+        let stalled = self.stalled.as_mut()?;
+        let stalled_out = Deadline::after(stalled.since, self.stall);
+        let quiet = !stalled_out.passed(now) && self.open.still_stands(now);
+        quiet.then(|| {
+            stalled.looked_at = now;
+            Wait::writable(stalled_out.earlier(self.open.next_check()))
+        })
     }
 
     fn wait(&mut self, now: Instant) -> Result<Step<usize>> {

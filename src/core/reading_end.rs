@@ -90,6 +90,20 @@ impl<E: Source> ReadingEnd<E> {
         self.end.standing().map_err(|error| Error::system(error, Phase::Read))
     }
 
+    /// Whether the path still leads here, as far as it is time to know. Where it does not, it is
+    /// time to [`check`](Self::check).
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn still_stands(&mut self, now: Instant) -> bool {
+        if !self.is_due(now) {
+            return true;
+        }
+        let same = matches!(self.end.standing(), Ok(Standing::Same));
+        if same {
+            self.next_check = next_check(now);
+        }
+        same
+    }
+
     /// What to wait for, where there is nothing to read now.
     pub(crate) fn wait(&self) -> Wait {
         let until = Deadline::at(self.next_check);

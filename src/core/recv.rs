@@ -119,6 +119,14 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         Ok(Step::Wait(Wait::until(now)))
     }
 
+    /// Only time has passed since the last step, and there is nothing to read: what to wait for
+    /// from here on, unless there is more to do than to look after the path.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
+        let quiet = !deadline.passed(now) && self.side.still_stands(now);
+        quiet.then(|| self.side.wait().no_later_than(deadline))
+    }
+
     fn fill(&mut self) -> Result<Read> {
         let buffer = &mut self.messages.buffer;
         // A full window always holds a message, a part, or something to skip.

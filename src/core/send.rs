@@ -230,6 +230,16 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         Ok(true)
     }
 
+    /// Only time has passed since the last step, and there is no room: what to wait for from here
+    /// on, unless there is more to do than to look after the path.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
+        let stalled_out = Deadline::after(self.stalled_since?, self.stall);
+        let until = deadline.earlier(stalled_out);
+        let quiet = !until.passed(now) && self.side.still_stands(now);
+        quiet.then(|| Wait::writable(until.earlier(self.side.next_check())))
+    }
+
     fn wait(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
         let since = *self.stalled_since.get_or_insert(now);
         let stalled_out = Deadline::after(since, self.stall);

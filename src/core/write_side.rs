@@ -73,6 +73,14 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
         self.open.as_ref().is_some_and(|open| open.is_due(now))
     }
 
+    /// Whether the end is open and stands where its path leads, as far as it is time to know. What
+    /// to do where it does not is for a [`check`](Self::check).
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn still_stands(&mut self, now: Instant) -> bool {
+        self.opener.settle();
+        self.open.as_mut().is_some_and(|open| open.still_stands(now))
+    }
+
     /// Looks whether the path still leads here; an end that was replaced is closed.
     pub(crate) fn check(&mut self, now: Instant) -> Result<Standing> {
         let Some(open) = &mut self.open else { return Ok(Standing::Same) };

@@ -39,6 +39,20 @@ impl<E: Sink> WritingEnd<E> {
         self.end.standing().map_err(|error| Error::system(error, Phase::Write))
     }
 
+    /// Whether the path still leads here, as far as it is time to know. Where it does not, it is
+    /// time to [`check`](Self::check).
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn still_stands(&mut self, now: Instant) -> bool {
+        if !self.is_due(now) {
+            return true;
+        }
+        let same = matches!(self.end.standing(), Ok(Standing::Same));
+        if same {
+            self.next_check = next_check(now);
+        }
+        same
+    }
+
     /// When it is time to look at the path again.
     pub(crate) fn next_check(&self) -> Deadline {
         Deadline::at(self.next_check)

@@ -7,10 +7,13 @@ mod writer;
 use std::io;
 use std::path::Path;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::drive::Endpoint;
 use super::runtime::{Ready, Runtime};
 use crate::core::raw::{RawReading, RawWriting, Unopened};
+use crate::core::step::Wait;
+use crate::deadline::Deadline;
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 pub use reader::FifoReader;
@@ -25,6 +28,10 @@ impl<R: Runtime, O: Opener> Endpoint<R> for Unopened<O> {
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Pending
     }
+
+    fn look(&mut self, _now: Instant, _deadline: Deadline) -> Option<Wait> {
+        None
+    }
 }
 
 impl<R: Runtime> Endpoint<R> for RawReading<ReadOpener<R::Reader>> {
@@ -35,6 +42,10 @@ impl<R: Runtime> Endpoint<R> for RawReading<ReadOpener<R::Reader>> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_mut().held_mut().poll_ready(cx)
     }
+
+    fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
+        self.look(now, deadline)
+    }
 }
 
 impl<R: Runtime> Endpoint<R> for RawWriting<WriteOpener<R::Writer>> {
@@ -44,5 +55,8 @@ impl<R: Runtime> Endpoint<R> for RawWriting<WriteOpener<R::Writer>> {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_mut().held_mut().poll_ready(cx)
+    }
+    fn look(&mut self, now: Instant, _deadline: Deadline) -> Option<Wait> {
+        self.look(now)
     }
 }
