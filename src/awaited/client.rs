@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Runtime;
-use super::hub::Hub;
+use super::hub::{Handle, Hub};
 #[cfg(feature = "tower")]
 use super::service::Readiness;
 use crate::codec::{self, Codec, Json};
@@ -28,7 +27,7 @@ use crate::sys;
 /// the timeout or the drop of one harms no other. Nothing is spawned; the last clone that is
 /// dropped ends the connection.
 pub struct Client<R: Runtime, Req, Rep, C = Json> {
-    pub(super) hub: Arc<Hub<R, Machine<R>>>,
+    pub(super) hub: Handle<R, Machine<R>>,
     codec: C,
     pub(super) timeout: Duration,
     max_message: usize,
@@ -123,7 +122,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
             Some(key) => key,
             None => self.hub.run(Reserving::new(term.deadline), term, Phase::Write).await?,
         };
-        Ok(Place::new(Arc::clone(&self.hub), key))
+        Ok(Place::new(self.hub.clone(), key))
     }
 
     /// A call as it will be begun.
@@ -150,7 +149,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
 impl<R: Runtime, Req, Rep, C: Clone> Clone for Client<R, Req, Rep, C> {
     fn clone(&self) -> Self {
         Self {
-            hub: Arc::clone(&self.hub),
+            hub: self.hub.clone(),
             codec: self.codec.clone(),
             timeout: self.timeout,
             max_message: self.max_message,
@@ -236,12 +235,12 @@ impl<R: Runtime, Req, Rep, C> fmt::Debug for Call<'_, R, Req, Rep, C> {
 
 /// A place among the calls in flight, given back when it is dropped, unless a call has begun there.
 pub(super) struct Place<R: Runtime> {
-    hub: Arc<Hub<R, Machine<R>>>,
+    hub: Handle<R, Machine<R>>,
     key: Key,
 }
 
 impl<R: Runtime> Place<R> {
-    pub(super) fn new(hub: Arc<Hub<R, Machine<R>>>, key: Key) -> Self {
+    pub(super) fn new(hub: Handle<R, Machine<R>>, key: Key) -> Self {
         Self { hub, key }
     }
 

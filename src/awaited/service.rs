@@ -3,13 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tower_service::Service;
 
 use super::client::{Client, Machine, Place};
-use super::hub::{Hub, Visit};
+use super::hub::{Handle, Visit};
 use super::runtime::Runtime;
 use crate::codec::Codec;
 use crate::core::errand::{Calling, Reserving};
@@ -37,12 +36,12 @@ where
     type Future = ServiceCall<R, Req, Rep, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let place = |key| Place::new(Arc::clone(&self.hub), key);
+        let place = |key| Place::new(self.hub.clone(), key);
         if let Readiness::Idle = self.readiness {
             self.readiness = match self.hub.with(|caller| caller.try_reserve()) {
                 Some(key) => Readiness::Ready(Some(place(key))),
                 None => {
-                    let (hub, never) = (Arc::clone(&self.hub), Deadline::NEVER);
+                    let (hub, never) = (self.hub.clone(), Deadline::NEVER);
                     let (reserving, term) = (Reserving::new(never), Term::until(never));
                     Readiness::Waiting(Visit::new(hub, reserving, term, Phase::Write))
                 }
@@ -63,7 +62,7 @@ where
         let state = match self.calling(&request, term) {
             Ok(calling) => {
                 let calling = calling.at(place.as_ref().map(Place::key));
-                let visit = Visit::new(Arc::clone(&self.hub), calling, term, Phase::Reply);
+                let visit = Visit::new(self.hub.clone(), calling, term, Phase::Reply);
                 State::Called { visit, _place: place }
             }
             Err(error) => State::Refused(Some(error)),
@@ -81,7 +80,7 @@ pub(super) enum Readiness<R: Runtime> {
     Ready(Option<Place<R>>),
 }
 
-type AtClient<R, E> = Visit<Arc<Hub<R, Machine<R>>>, R, Machine<R>, E>;
+type AtClient<R, E> = Visit<Handle<R, Machine<R>>, R, Machine<R>, E>;
 
 impl<R: Runtime> Readiness<R> {
     fn into_place(self) -> Option<Place<R>> {

@@ -115,6 +115,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         (self.incoming.end_mut(), self.outgoing.end_mut())
     }
 
+    /// Lets go of both ends; nothing is to be done with the link from here on.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn close(&mut self) {
+        self.incoming.close();
+        self.outgoing.close();
+    }
+
     pub(crate) fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
     }

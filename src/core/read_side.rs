@@ -104,6 +104,11 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         Ok(standing)
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn close(&mut self) {
+        self.open = None;
+    }
+
     fn leave_replaced(&mut self, standing: Standing) {
         if standing == Standing::Replaced {
             self.open = None;

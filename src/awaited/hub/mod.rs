@@ -7,6 +7,7 @@
 //! Whoever finds the hub taken leaves word ([`Hub::again`]), and the one that has it looks once
 //! more.
 
+mod handle;
 mod visit;
 
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
 use super::alarm::Alarm;
@@ -31,6 +32,7 @@ use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
 use crate::front::{Common, Notice, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
+pub(super) use handle::Handle;
 pub(super) use visit::Visit;
 
 /// What tasks share: a session over FIFOs that the runtime keeps.
@@ -68,6 +70,9 @@ struct Waiting {
     deadline: Deadline,
 }
 
+/// No waiter has this key.
+const NOBODY: Key = Key::MAX;
+
 /// Steps without a pause before other tasks have their turn.
 const STEPS_A_TURN: usize = 16;
 
@@ -76,34 +81,38 @@ const BREATH: Duration = Duration::from_millis(1);
 
 impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     /// Opens a session that tasks can then share.
-    pub(super) async fn open(mut session: S, common: &Common, term: Term) -> Result<Arc<Self>> {
+    pub(super) async fn open(mut session: S, common: &Common, term: Term) -> Result<Handle<R, S>> {
         let mut alarm = Alarm::<R>::new();
+        let mut notices = Notices::new(&common.observer);
         poll_fn(|cx| {
             loop {
-                match session.step_open(R::now(), term.deadline) {
+                let now = R::now();
+                let wait = match session.step_open(now, term.deadline) {
                     Ok(Step::Done(())) => return Poll::Ready(Ok(())),
-                    Ok(Step::Wait(wait)) if alarm.poll_by(wait.until, cx).is_pending() => {
-                        return Poll::Pending;
-                    }
-                    Ok(Step::Wait(_)) => {}
+                    Ok(Step::Wait(wait)) => wait,
                     Err(error) => return Poll::Ready(Err(term.sign(error))),
-                }
+                };
+                notices.begin(NOBODY, term.began, Phase::Open);
+                let (notice, wait) = notices.due(now, wait);
+                notice.inspect(|notice| notice.tell(session.path(Phase::Open)));
+                ready!(alarm.poll_by(wait.until, cx));
             }
         })
         .await?;
+        notices.end(NOBODY);
         let state = State {
             session,
             alarm,
             pause: Pause::new(common.spin),
-            notices: Notices::new(&common.observer),
+            notices,
             waiting: HashMap::default(),
             soonest: Deadline::NEVER,
         };
-        Ok(Arc::new_cyclic(|hub: &Weak<Self>| Self {
+        Ok(Handle::new(Arc::new_cyclic(|hub: &Weak<Self>| Self {
             state: Mutex::new(state),
             again: AtomicBool::new(false),
             waker: Waker::from(Arc::new(Turn(hub.clone()))),
-        }))
+        })))
     }
 
     /// Works on the session without waiting.

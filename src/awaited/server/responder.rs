@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::awaited::Runtime;
-use crate::awaited::hub::Hub;
+use crate::awaited::hub::Handle;
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying};
 use crate::core::server::{Answerer, Caller};
@@ -160,7 +160,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> fmt::Debug for Responder<R, Rep, C> {
 
 /// What a server shares with the replies that are under way.
 pub(super) struct Shared<R: Runtime, C> {
-    pub(super) hub: Arc<Hub<R, Machine<R>>>,
+    pub(super) hub: Handle<R, Machine<R>>,
     pub(super) codec: C,
     pub(super) timeout: Duration,
     pub(super) max_message: usize,
