@@ -11,6 +11,7 @@ use futures_util::future::{join_all, join3};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 use super::cut_after;
+use super::dropped::Pace;
 use crate::fronts::{AsyncIo, BlockOn, CurrentThread, Front, MultiThread, Smol};
 use crate::support::time::aside;
 use crate::support::{Scene, ms, scene_after};
@@ -55,7 +56,7 @@ fn calls_wait_for_their_turn_where_they_are_told_to<R: Runtime, B: BlockOn>(scen
                 // Every third gives up somewhere on the way, waiting for its place or for its reply.
                 let call = client.call(&number);
                 match number % 3 {
-                    0 => drop(cut_after(number as usize % 5, call).await),
+                    0 => drop(cut_after(number as usize % 5, Pace::Woken, call).await),
                     _ => assert_eq!(call.await.unwrap(), number),
                 }
             }

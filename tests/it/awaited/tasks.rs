@@ -6,6 +6,7 @@ use fifowire::{EndOfWriters, Pair};
 use futures_util::future::join_all;
 
 use super::cut_after;
+use super::dropped::Pace;
 use crate::fronts::{AsyncIo, BlockOn, CurrentThread, Front, MultiThread, Smol};
 use crate::support::time::aside;
 use crate::support::{Scene, ms, scene_after};
@@ -48,7 +49,9 @@ fn every_other_reply_is_right<R: Runtime, B: BlockOn>(scene: &Scene) {
                             let short = client.request(&message).timeout(ms(20));
                             short.call().await.unwrap_err();
                         }
-                        1 => drop(cut_after(at as usize % 4, client.call(&message)).await),
+                        1 => drop(
+                            cut_after(at as usize % 4, Pace::Woken, client.call(&message)).await,
+                        ),
                         _ => assert_eq!(client.call(&message).await.unwrap(), message),
                     }
                 }

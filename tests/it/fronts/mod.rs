@@ -346,6 +346,11 @@ pub(crate) trait Bytewise: fifowire::awaited::Runtime {
         buffer: &mut [u8],
     ) -> impl Future<Output = io::Result<usize>>;
 
+    fn write(
+        writer: &mut FifoWriter<Self>,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<usize>>;
+
     fn write_all(
         writer: &mut FifoWriter<Self>,
         bytes: &[u8],
@@ -357,6 +362,10 @@ impl Bytewise for fifowire::tokio::Tokio {
         tokio::io::AsyncReadExt::read(reader, buffer).await
     }
 
+    async fn write(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<usize> {
+        tokio::io::AsyncWriteExt::write(writer, bytes).await
+    }
+
     async fn write_all(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<()> {
         tokio::io::AsyncWriteExt::write_all(writer, bytes).await
     }
@@ -365,6 +374,10 @@ impl Bytewise for fifowire::tokio::Tokio {
 impl Bytewise for fifowire::async_io::AsyncIo {
     async fn read(reader: &mut FifoReader<Self>, buffer: &mut [u8]) -> io::Result<usize> {
         futures_util::AsyncReadExt::read(reader, buffer).await
+    }
+
+    async fn write(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<usize> {
+        futures_util::AsyncWriteExt::write(writer, bytes).await
     }
 
     async fn write_all(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<()> {
