@@ -26,6 +26,7 @@ pub(crate) mod send;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod step;
+pub(crate) mod units;
 pub(crate) mod wire;
 pub(crate) mod write_side;
 pub(crate) mod writing_end;

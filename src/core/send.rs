@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::step::{Step, Wait};
-use super::wire;
+use super::units::Units;
 use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
-use crate::framing::{Encoded, Framing, FramingError, Room};
+use crate::framing::{Framing, Room};
 use crate::pipe::{Opener, Sink, Standing, Write};
 use crate::stats::SenderStats;
 
@@ -15,22 +15,17 @@ use crate::stats::SenderStats;
 #[derive(Debug)]
 pub(crate) struct Outgoing<O: Opener, F> {
     side: WriteSide<O>,
-    framing: F,
-    room: Room,
+    /// What the next write is given, and how much of it was accepted.
+    units: Units<F>,
+    written: usize,
     stall: Duration,
     /// Draws the random number of a new life.
     epoch: fn() -> u64,
-    /// What the next write is given, and how much of it was accepted.
-    unit: Vec<u8>,
-    written: usize,
-    /// The next byte of the message that is being framed.
-    from: usize,
     /// Bytes accepted since everything handed over was last written: of the message at hand, or of
     /// the batch it stands in.
     accepted: u64,
     /// Since when no byte has moved, while there was one to move.
     stalled_since: Option<Instant>,
-    stats: SenderStats,
 }
 
 /// Writes between two looks at the clock: at most 1 MiB, well under a millisecond.
@@ -39,24 +34,19 @@ const WRITES_A_STEP: usize = 128;
 impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     pub(crate) fn new(
         opener: O,
-        mut framing: F,
+        framing: F,
         room: Room,
         stall: Duration,
         epoch: fn() -> u64,
     ) -> Self {
-        framing.begin(epoch());
         Self {
             side: WriteSide::new(opener),
-            framing,
-            room,
+            units: Units::new(framing, room, epoch()),
+            written: 0,
             stall,
             epoch,
-            unit: Vec::new(),
-            written: 0,
-            from: 0,
             accepted: 0,
             stalled_since: None,
-            stats: SenderStats::default(),
         }
     }
 
@@ -79,7 +69,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     }
 
     pub(crate) fn stats(&self) -> SenderStats {
-        self.stats
+        self.units.stats
     }
 
     /// Opens the end: done once a reader is there.
@@ -88,8 +78,8 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
             return Ok(Step::Done(()));
         }
         let step = self.side.step_open(now, deadline)?;
-        if let Some(capacity) = self.capacity().filter(|_| !self.room.shared) {
-            self.room.bytes = wire::unit_over(capacity);
+        if let Some(capacity) = self.capacity() {
+            self.units.fit(capacity);
         }
         Ok(step)
     }
@@ -97,26 +87,14 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     /// Frames as much of `message` as the unit takes, without a write; answers whether that is all
     /// of it. Where it is not, [`step_feed`](Self::step_feed) goes on.
     pub(crate) fn offer(&mut self, message: &[u8]) -> Result<bool> {
-        let encoded = self.framing.encode(message, self.from, &mut self.unit, self.room);
-        match encoded.map_err(refused)? {
-            Encoded::Whole => {
-                self.from = 0;
-                self.stats.messages += 1;
-                self.stats.bytes += message.len() as u64;
-                Ok(true)
-            }
-            Encoded::Until(from) => {
-                self.from = from;
-                Ok(false)
-            }
-        }
+        self.units.offer(message)
     }
 
     /// Tries to write the unit in one go; answers whether it is all written. Where it is not,
     /// [`step_flush`](Self::step_flush) goes on, and finds out why.
     pub(crate) fn try_flush(&mut self) -> bool {
-        self.framing.finish(&mut self.unit);
-        let unwritten = &self.unit[self.written..];
+        let unit = self.units.finish();
+        let unwritten = &unit[self.written..];
         let Some(end) = self.side.end_mut().filter(|_| !unwritten.is_empty()) else {
             return false;
         };
@@ -124,9 +102,9 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.written += count;
         self.accepted += count as u64;
         self.stalled_since = None;
-        let all = self.written == self.unit.len();
+        let all = self.written == unit.len();
         if all {
-            self.unit.clear();
+            self.units.clear();
             self.written = 0;
             self.accepted = 0;
         }
@@ -142,7 +120,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         deadline: Deadline,
     ) -> Result<Step<()>> {
         while !self.offer(message)? {
-            let rest = self.framing.framed_rest(message.len(), self.from, self.room);
+            let rest = self.units.rest(message.len());
             if let Step::Wait(wait) = self.step_write(now, deadline, rest)? {
                 return Ok(Step::Wait(wait));
             }
@@ -161,10 +139,10 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
 
     /// Writes the unit; `rest` bytes of the message at hand, as framed, are not in it yet.
     fn step_write(&mut self, now: Instant, deadline: Deadline, rest: usize) -> Result<Step<()>> {
-        self.framing.finish(&mut self.unit);
+        self.units.finish();
         match self.write_out(now, deadline) {
             Ok(Step::Done(())) => {
-                self.unit.clear();
+                self.units.clear();
                 self.written = 0;
                 Ok(Step::Done(()))
             }
@@ -175,7 +153,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
 
     fn write_out(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
         for _ in 0..WRITES_A_STEP {
-            if self.written == self.unit.len() {
+            if self.written == self.units.unit().len() {
                 return Ok(Step::Done(()));
             }
             if let Step::Wait(wait) = self.step_open(now, deadline)? {
@@ -185,7 +163,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
                 continue;
             }
             let Some(end) = self.side.end_mut() else { continue };
-            let write = end.try_write(&self.unit[self.written..]);
+            let write = end.try_write(&self.units.unit()[self.written..]);
             match write.map_err(|error| Error::system(error, Phase::Write))? {
                 Write::Bytes(count) => {
                     self.written += count;
@@ -207,7 +185,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     fn lose_reader(&mut self) -> Result<()> {
         self.side.close();
         self.stalled_since = None;
-        self.stats.reconnects += 1;
+        self.units.stats.reconnects += 1;
         if self.accepted > 0 {
             return Err(Error::new(ErrorKind::PeerClosed, Phase::Write));
         }
@@ -223,7 +201,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
             return Ok(false);
         }
         self.stalled_since = None;
-        self.stats.reconnects += 1;
+        self.units.stats.reconnects += 1;
         if self.accepted > 0 {
             return Err(Error::new(ErrorKind::Replaced, Phase::Write));
         }
@@ -257,7 +235,7 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
 
     /// A call has failed, and says how far it got.
     fn give_up(&mut self, error: Error, rest: usize) -> Error {
-        let left = (self.unit.len() - self.written + rest) as u64;
+        let left = (self.units.unit().len() - self.written + rest) as u64;
         let error = error.with_progress(self.accepted, self.accepted + left);
         let fate = if self.accepted > 0 { Fate::MaybeDelivered } else { Fate::NotSent };
         self.abandon();
@@ -269,24 +247,13 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     pub(crate) fn abandon(&mut self) {
         if self.accepted > 0 {
             self.side.close();
-            self.framing.begin((self.epoch)());
-            self.stats.poisoned += 1;
+            self.units.begin((self.epoch)());
+            self.units.stats.poisoned += 1;
         }
-        self.unit.clear();
+        self.units.abandon();
         self.written = 0;
-        self.from = 0;
         self.accepted = 0;
         self.stalled_since = None;
         self.side.stop_opening();
     }
-}
-
-/// A message that cannot be framed: nothing of it is in the unit.
-fn refused(error: FramingError) -> Error {
-    let kind = match error {
-        FramingError::WouldTear => ErrorKind::WouldTear,
-        FramingError::TooLarge => ErrorKind::TooLarge,
-        FramingError::ContainsDelimiter => ErrorKind::Codec,
-    };
-    Error::new(kind, Phase::Encode).with_fate(Fate::NotSent).caused_by(error)
 }
