@@ -13,7 +13,7 @@ use futures_util::stream::{FusedStream, Stream};
 use super::Runtime;
 use super::drive::{Waiter, Wake, drive};
 use crate::codec::{self, Codec, Json};
-use crate::core::messages::{Found, Message};
+use crate::core::messages::Found;
 use crate::core::recv::Incoming;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -142,12 +142,9 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Receiver<R, T, C, F> {
     }
 
     fn decode(&mut self, found: Found, limit: Limit) -> Result<T> {
-        let value = match self.incoming.message(found) {
-            Message::Borrowed(bytes) => self.codec.decode(bytes),
-            Message::Owned(bytes) => self.codec.decode_owned(bytes),
-        };
+        let value = codec::decode(&self.codec, self.incoming.message(found));
         let path = self.incoming.opener().path();
-        value.map_err(|error| limit.begin().sign(codec::unreadable(error).at(path)))
+        value.map_err(|error| limit.begin().sign(error.at(path)))
     }
 }
 

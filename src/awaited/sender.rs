@@ -176,12 +176,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
 
     /// Encodes a value and frames as much of it as the batch takes.
     fn start(&mut self, value: &T, limit: Limit) -> Result<()> {
-        self.message.clear();
-        let encoded = codec::encode(&self.codec, value, &mut self.message, self.max_message);
-        if encoded.is_err() {
-            // A giant is not kept around for the messages to come.
-            self.message = Vec::new();
-        }
+        let encoded = codec::encode_anew(&self.codec, value, &mut self.message, self.max_message);
         let framed = encoded.and_then(|()| self.outgoing.offer(&self.message));
         let signed = |error: Error| limit.begin().sign(error.at(self.outgoing.opener().path()));
         self.feeding = !framed.map_err(signed)?;

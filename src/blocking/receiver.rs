@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::drive::{Endpoint, Waiter, drive};
 use crate::codec::{self, Codec, Json};
-use crate::core::messages::Message;
 use crate::core::recv::Incoming;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -142,14 +141,8 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
                 })?
             }
         };
-        let value = match self.incoming.message(found) {
-            Message::Borrowed(bytes) => self.codec.decode(bytes),
-            Message::Owned(bytes) => self.codec.decode_owned(bytes),
-        };
-        value.map_err(|error| {
-            let error = codec::unreadable(error);
-            self.sign(error, limit)
-        })
+        codec::decode(&self.codec, self.incoming.message(found))
+            .map_err(|error| self.sign(error, limit))
     }
 
     fn sign(&self, error: Error, limit: Limit) -> Error {

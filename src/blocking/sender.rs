@@ -187,7 +187,8 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
 
     /// Frames a value. Answers the term of the call, if it had to wait and so has begun.
     fn frame(&mut self, value: &T, limit: Limit) -> Result<Option<Term>> {
-        let framed = self.encode(value).and_then(|()| self.outgoing.offer(&self.message));
+        let encoded = codec::encode_anew(&self.codec, value, &mut self.message, self.max_message);
+        let framed = encoded.and_then(|()| self.outgoing.offer(&self.message));
         if framed.map_err(|error| limit.begin().sign(error.at(self.outgoing.path())))? {
             return Ok(None);
         }
@@ -208,16 +209,6 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
     /// Whether the last look at the path is recent.
     fn is_fresh(&self) -> bool {
         sys::coarse_clock().saturating_sub(self.driven_at) < STANDING_CHECK
-    }
-
-    fn encode(&mut self, value: &T) -> Result<()> {
-        self.message.clear();
-        let encoded = codec::encode(&self.codec, value, &mut self.message, self.max_message);
-        if encoded.is_err() {
-            // A giant is not kept around for the messages to come.
-            self.message = Vec::new();
-        }
-        encoded
     }
 }
 

@@ -34,6 +34,7 @@ mod text;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::core::messages::Message;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 
 pub use bytes::Bytes;
@@ -113,6 +114,31 @@ pub(crate) fn encode<T>(
         return Err(refused.detailed(format!("{len} bytes, the limit is {limit}")));
     }
     Ok(())
+}
+
+/// Puts the bytes of `value`, at most `limit` of them, in the place of what `message` holds.
+pub(crate) fn encode_anew<T>(
+    codec: &impl Codec<T>,
+    value: &T,
+    message: &mut Vec<u8>,
+    limit: usize,
+) -> Result<()> {
+    message.clear();
+    let encoded = encode(codec, value, message, limit);
+    if encoded.is_err() {
+        // A giant is not kept around for the messages to come.
+        *message = Vec::new();
+    }
+    encoded
+}
+
+/// The value of a message that was found in a stream.
+pub(crate) fn decode<T>(codec: &impl Codec<T>, message: Message<'_>) -> Result<T> {
+    let value = match message {
+        Message::Borrowed(bytes) => codec.decode(bytes),
+        Message::Owned(bytes) => codec.decode_owned(bytes),
+    };
+    value.map_err(unreadable)
 }
 
 /// A message that arrived whole and that the codec cannot read.

@@ -157,6 +157,15 @@ impl<F: Framing> Messages<F> {
             .detailed(format!("the limit is {} bytes", self.limit))
     }
 
+    /// The stream has ended, and everything in it was asked for. What was begun is torn.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        if self.discard() {
+            return Err(Error::new(ErrorKind::Torn, Phase::Read)
+                .detailed("the writers left inside a message"));
+        }
+        Ok(())
+    }
+
     /// Drops what was begun; answers whether there was anything.
     pub(super) fn discard(&mut self) -> bool {
         let begun = !self.buffer.is_empty() || !self.assembly.is_idle();

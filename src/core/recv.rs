@@ -98,7 +98,10 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
             match self.fill()? {
                 Read::Bytes(_) => {}
                 Read::Empty | Read::NoWriterYet => return self.wait(now, deadline),
-                Read::WritersGone if self.on_end == EndOfWriters::End => self.end_stream()?,
+                Read::WritersGone if self.on_end == EndOfWriters::End => {
+                    self.ended = true;
+                    self.messages.end()?;
+                }
                 // What was begun is kept: the end of file is no boundary, and a writer may well
                 // open, write and close for every piece of one message. Native frames tell a new
                 // beginning from the rest of an old one; a line cannot.
@@ -131,15 +134,6 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
         let buffer = &mut self.messages.buffer;
         // A full window always holds a message, a part, or something to skip.
         self.side.read(|end| Ok(buffer.fill(end)?.unwrap_or(Read::Empty)))
-    }
-
-    fn end_stream(&mut self) -> Result<()> {
-        self.ended = true;
-        if self.messages.discard() {
-            return Err(Error::new(ErrorKind::Torn, Phase::Read)
-                .detailed("the writers left inside a message"));
-        }
-        Ok(())
     }
 
     /// Nothing to read now: wait, or fail if the deadline has come. A FIFO that was replaced is

@@ -41,6 +41,9 @@ mod native;
 use std::fmt;
 use std::ops::Range;
 
+use crate::core::wire;
+use crate::sys;
+
 pub use crate::core::wire::SkipReason;
 pub use lines::Lines;
 pub use native::Native;
@@ -97,6 +100,14 @@ pub struct Room {
     pub bytes: usize,
     /// Whether others may write to the same end, so that a unit must be one atomic write.
     pub shared: bool,
+}
+
+impl Room {
+    /// On an end whose pipe is not known yet: one atomic write where others may write too.
+    pub(crate) fn of_end(exclusive: bool) -> Self {
+        let bytes = if exclusive { wire::UNIT } else { sys::PIPE_BUF };
+        Self { bytes, shared: !exclusive }
+    }
 }
 
 /// How much of a message went into the unit.

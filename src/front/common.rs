@@ -37,8 +37,13 @@ pub(crate) struct Common {
 
 impl Common {
     pub(crate) fn limit_messages(&mut self, bytes: usize) {
-        self.max_message = bytes.min(MESSAGE_CEILING);
+        self.max_message = message_limit(bytes);
     }
+}
+
+/// A limit on messages that was asked for, as far as it can be had.
+pub(crate) fn message_limit(bytes: usize) -> usize {
+    bytes.min(MESSAGE_CEILING)
 }
 
 impl Default for Common {

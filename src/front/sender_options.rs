@@ -8,10 +8,8 @@ use super::common::{Common, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
 use crate::core::send::Outgoing;
-use crate::core::wire;
 use crate::framing::{Framing, Native, Room};
 use crate::node::{Held, Trust, WriteOpener};
-use crate::sys;
 
 /// How a sender is opened: a [`Sender`](crate::Sender), or that of another front end `E`.
 #[derive(Clone, Debug)]
@@ -111,8 +109,7 @@ impl<T, C, F, E> SenderOptions<T, C, F, E> {
         F: Framing,
     {
         let Common { trust, capacity, stall, .. } = self.common;
-        let bytes = if self.exclusive { wire::UNIT } else { sys::PIPE_BUF };
-        let room = Room { bytes, shared: !self.exclusive };
+        let room = Room::of_end(self.exclusive);
         let opener = WriteOpener::new(path, trust, capacity, self.exclusive);
         Outgoing::new(opener, self.framing.clone(), room, stall, crate::new_epoch)
     }
