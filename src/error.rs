@@ -78,6 +78,9 @@ pub enum Phase {
     /// Waiting for the reply to a request that was written.
     #[error("reply")]
     Reply,
+    /// Reading or writing a byte stream that the caller has brought, which does not say which.
+    #[error("stream")]
+    Stream,
 }
 
 /// The conditions a caller can tell apart.

@@ -11,6 +11,8 @@ pub mod codec;
 mod core;
 mod deadline;
 mod error;
+#[cfg(feature = "codec")]
+pub mod framed;
 pub mod framing;
 mod front;
 mod node;

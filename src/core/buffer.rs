@@ -24,18 +24,28 @@ impl Buffer {
     ///
     /// `None` where there is no room, because nothing was consumed.
     pub(crate) fn fill(&mut self, source: &mut impl Source) -> io::Result<Option<Read>> {
-        if self.bytes.is_empty() {
-            self.bytes.resize(Self::CAPACITY, 0);
-        }
-        self.make_room();
-        if self.end == Self::CAPACITY {
+        let room = self.make_room();
+        if room.is_empty() {
             return Ok(None);
         }
-        let read = source.try_read(&mut self.bytes[self.end..])?;
+        let read = source.try_read(room)?;
         if let Read::Bytes(count) = read {
             self.end += count;
         }
         Ok(Some(read))
+    }
+
+    /// Takes as many of `bytes` as there is room for behind the unread ones; answers how many.
+    #[cfg(feature = "codec")]
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
+        if bytes.is_empty() {
+            return 0;
+        }
+        let room = self.make_room();
+        let count = room.len().min(bytes.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        self.end += count;
+        count
     }
 
     #[inline]
@@ -81,14 +91,17 @@ impl Buffer {
         self.end = 0;
     }
 
-    /// Moves the unread bytes to the front. They are less than one frame whenever this is called,
-    /// so the work per byte read is bounded.
-    fn make_room(&mut self) {
-        if self.start == 0 {
-            return;
+    /// Moves the unread bytes to the front; answers the room behind them. They are less than one
+    /// frame whenever this is called, so the work per byte read is bounded.
+    fn make_room(&mut self) -> &mut [u8] {
+        if self.bytes.is_empty() {
+            self.bytes.resize(Self::CAPACITY, 0);
         }
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        &mut self.bytes[self.end..]
     }
 }

@@ -11,14 +11,14 @@ use crate::stats::ReceiverStats;
 
 /// Unread bytes, and the messages in them.
 #[derive(Debug)]
-pub(super) struct Messages<F> {
+pub(crate) struct Messages<F> {
     pub(super) buffer: Buffer,
     framing: F,
     pub(super) assembly: Assembly,
     limit: usize,
     /// Bytes skipped since the last frame: beyond the window, the stream is not what we think.
     astray: usize,
-    pub(super) stats: ReceiverStats,
+    pub(crate) stats: ReceiverStats,
 }
 
 /// Where a message was found.
@@ -39,7 +39,7 @@ pub(crate) enum Message<'a> {
 }
 
 impl<F: Framing> Messages<F> {
-    pub(super) fn new(framing: F, limit: usize) -> Self {
+    pub(crate) fn new(framing: F, limit: usize) -> Self {
         Self {
             buffer: Buffer::default(),
             framing,
@@ -50,12 +50,19 @@ impl<F: Framing> Messages<F> {
         }
     }
 
+    /// Takes as many of `bytes` as there is room for; answers how many. There is room whenever
+    /// [`next`](Self::next) has found nothing.
+    #[cfg(feature = "codec")]
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
+        self.buffer.take(bytes)
+    }
+
     /// Bytes skipped since the last message.
     pub(super) fn astray(&self) -> usize {
         self.astray
     }
 
-    pub(super) fn message(&mut self, found: Found) -> Message<'_> {
+    pub(crate) fn message(&mut self, found: Found) -> Message<'_> {
         match found {
             Found::Window(range) => Message::Borrowed(self.buffer.consumed(range)),
             Found::Assembled => Message::Owned(self.assembly.done()),
@@ -64,7 +71,7 @@ impl<F: Framing> Messages<F> {
 
     /// The next message among the unread bytes. Bytes that lead to an error are consumed, so that
     /// the next call goes on behind them.
-    pub(super) fn next(&mut self) -> Result<Option<Found>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Found>> {
         while !self.buffer.is_empty() {
             let at = self.buffer.position();
             let unread = self.buffer.unread();
@@ -164,6 +171,12 @@ impl<F: Framing> Messages<F> {
                 .detailed("the writers left inside a message"));
         }
         Ok(())
+    }
+
+    /// The memory taken for what has come, in bytes.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn held(&self) -> usize {
+        self.buffer.held() + self.assembly.held() + self.assembly.kept()
     }
 
     /// Drops what was begun; answers whether there was anything.

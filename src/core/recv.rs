@@ -63,8 +63,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     /// The memory taken for what has come, in bytes.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn held(&self) -> usize {
-        let assembly = &self.messages.assembly;
-        self.messages.buffer.held() + assembly.held() + assembly.kept()
+        self.messages.held()
     }
 
     /// Bytes that were read and are of no message yet.

@@ -17,6 +17,8 @@ pub(crate) use common::Common;
 pub use common::Waiting;
 pub use fifo_reader_options::FifoReaderOptions;
 pub use fifo_writer_options::FifoWriterOptions;
+#[cfg(feature = "codec")]
+pub(crate) use common::{MAX_MESSAGE, message_limit};
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use notices::Notice;
 pub(crate) use notices::Notices;
