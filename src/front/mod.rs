@@ -15,10 +15,10 @@ mod term;
 pub use client_options::ClientOptions;
 pub(crate) use common::Common;
 pub use common::Waiting;
-pub use fifo_reader_options::FifoReaderOptions;
-pub use fifo_writer_options::FifoWriterOptions;
 #[cfg(feature = "codec")]
 pub(crate) use common::{MAX_MESSAGE, message_limit};
+pub use fifo_reader_options::FifoReaderOptions;
+pub use fifo_writer_options::FifoWriterOptions;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use notices::Notice;
 pub(crate) use notices::Notices;

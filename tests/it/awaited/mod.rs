@@ -1,7 +1,8 @@
 //! What only endpoints that are awaited can get wrong: futures that are dropped, tasks that share,
-//! readiness that a runtime remembers.
+//! readiness that a runtime remembers, pipe ends that are the runtime's own.
 
 mod dropped;
+mod framed;
 mod limit;
 mod readiness;
 mod tasks;
