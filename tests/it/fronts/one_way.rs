@@ -123,6 +123,7 @@ fn what_was_cut_is_never_delivered_and_the_next_is<F: Front>(scene: &Scene) {
 fn writers_come_and_go_and_no_byte_is_lost<F: Front>(scene: &Scene) {
     let fifo = Fifo::create(scene.path("changing.fifo")).unwrap();
     let path = fifo.path().to_owned();
+    let (left, has_left) = std::sync::mpsc::channel();
     let receiving = aside(move || {
         F::block_on(async {
             let mut receiver = F::receiver(&path, EndOfWriters::Wait).await.unwrap();
@@ -130,6 +131,7 @@ fn writers_come_and_go_and_no_byte_is_lost<F: Front>(scene: &Scene) {
                 let message = F::recv(&mut receiver, ms(9000)).await.unwrap();
                 assert_eq!(message, number.to_le_bytes());
             }
+            has_left.recv().unwrap();
             let error = F::recv(&mut receiver, ms(30)).await.unwrap_err();
             assert_eq!(error.detail(), Some("the last writer has left"));
         });
@@ -140,6 +142,7 @@ fn writers_come_and_go_and_no_byte_is_lost<F: Front>(scene: &Scene) {
             F::send(&mut sender, &number.to_le_bytes()).await.unwrap();
         });
     }
+    left.send(()).unwrap();
     receiving.join();
 }
 
