@@ -9,14 +9,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::sys::stat::Mode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-/// Makes a FIFO as `mkfifo` does.
-pub(crate) fn make_fifo(path: &Path) {
-    nix::unistd::mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).expect("the path is free");
-}
 
 /// Opens for reading, once a writer opens too.
 pub(crate) fn open_reader(path: &Path) -> File {
@@ -45,9 +39,7 @@ pub(crate) struct Outbound {
 /// Messages that are read.
 pub(crate) struct Inbound {
     fifo: File,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
+    unread: Unread,
 }
 
 impl Outbound {
@@ -56,37 +48,69 @@ impl Outbound {
     }
 
     pub(crate) fn send(&mut self, value: &impl Serialize) {
-        let body = postcard::to_slice(value, &mut self.buffer[LENGTH_LEN..]).expect("it fits");
-        let length = body.len();
-        self.buffer[..LENGTH_LEN].copy_from_slice(&(length as u32).to_le_bytes());
-        self.fifo.write_all(&self.buffer[..LENGTH_LEN + length]).expect("the reader is there");
+        self.fifo.write_all(framed(value, &mut self.buffer)).expect("the reader is there");
     }
 }
 
 impl Inbound {
     pub(crate) fn new(fifo: File) -> Self {
-        Self { fifo, buffer: vec![0; 64 * 1024], start: 0, end: 0 }
+        Self { fifo, unread: Unread::new() }
     }
 
     /// The next message; `None` once the writer has left.
     pub(crate) fn recv<T: DeserializeOwned>(&mut self) -> Option<T> {
         loop {
-            let unread = &self.buffer[self.start..self.end];
-            if let Some((length, rest)) = unread.split_first_chunk::<LENGTH_LEN>() {
-                let length = u32::from_le_bytes(*length) as usize;
-                if let Some(body) = rest.get(..length) {
-                    let value = postcard::from_bytes(body).expect("a message of ours");
-                    self.start += LENGTH_LEN + length;
-                    return Some(value);
-                }
+            if let Some(value) = self.unread.take() {
+                return Some(value);
             }
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            match self.fifo.read(&mut self.buffer[self.end..]).expect("the FIFO is readable") {
+            match self.fifo.read(self.unread.room()).expect("the FIFO is readable") {
                 0 => return None,
-                count => self.end += count,
+                count => self.unread.add(count),
             }
         }
+    }
+}
+
+/// A message and its length in front, in one piece.
+pub(crate) fn framed<'a>(value: &impl Serialize, buffer: &'a mut [u8]) -> &'a [u8] {
+    let body = postcard::to_slice(value, &mut buffer[LENGTH_LEN..]).expect("it fits");
+    let length = body.len();
+    buffer[..LENGTH_LEN].copy_from_slice(&(length as u32).to_le_bytes());
+    &buffer[..LENGTH_LEN + length]
+}
+
+/// Bytes that were read and are no messages yet, in a buffer that is used again.
+pub(crate) struct Unread {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Unread {
+    pub(crate) fn new() -> Self {
+        Self { buffer: vec![0; 64 * 1024], start: 0, end: 0 }
+    }
+
+    /// The next message, where the whole of it is here.
+    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let unread = &self.buffer[self.start..self.end];
+        let (length, rest) = unread.split_first_chunk::<LENGTH_LEN>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let value = postcard::from_bytes(rest.get(..length)?).expect("a message of ours");
+        self.start += LENGTH_LEN + length;
+        Some(value)
+    }
+
+    /// Where to read more to.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        &mut self.buffer[self.end..]
+    }
+
+    /// So many bytes were read.
+    pub(crate) fn add(&mut self, count: usize) {
+        self.end += count;
     }
 }

@@ -18,8 +18,9 @@ use fifowire::{ErrorKind, Sender};
 use nix::fcntl::OFlag;
 
 use super::by_hand;
-use super::process::processor_time;
 use super::report::{Figure, Report, Target, percentile};
+use super::shared::ends::make_fifo;
+use super::shared::processor_time;
 
 /// Arrivals of each kind and each side. The 95th percentile of 120 has five above it.
 const ARRIVALS: usize = 120;
@@ -78,7 +79,7 @@ fn arrivals(report: &Report, arrival: Arrival) -> [Figure; 2] {
 fn notice(side: Side, arrival: Arrival, delay: Duration) -> f64 {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("fifo");
-    by_hand::make_fifo(&path);
+    make_fifo(&path);
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             thread::sleep(delay);
@@ -119,7 +120,7 @@ fn arrive(path: &Path, arrival: Arrival) -> File {
 fn wait_in_vain(side: Side) -> Figure {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("fifo");
-    by_hand::make_fifo(&path);
+    make_fifo(&path);
     let (began, before) = (Instant::now(), processor_time());
     match side {
         Side::Ours => {

@@ -16,6 +16,9 @@ mod packet;
 mod process;
 mod report;
 mod round_trip;
+mod rounds;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::process::ExitCode;
 

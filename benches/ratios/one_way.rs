@@ -16,6 +16,7 @@ use super::by_hand;
 use super::packet::{SMALL, stamp, stamped};
 use super::process::{Cores, Placement, Worker, await_go, measured};
 use super::report::{Figure, Report, Target, median};
+use super::shared::ends::make_fifo;
 
 pub(crate) const ROLE: &str = "one-way-sender";
 
@@ -110,7 +111,7 @@ fn rounds<const N: usize>(report: &Report, sides: [(Load, Side); N]) -> [f64; N]
 }
 
 fn round(load: Load, side: Side) -> f64 {
-    let cores = Cores::of_this_thread();
+    let cores = Cores::of_this_process();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = path(directory.path());
     let [bytes, messages, capacity] =
@@ -121,7 +122,7 @@ fn round(load: Load, side: Side) -> f64 {
     };
     match side {
         Side::ByHand => {
-            by_hand::make_fifo(&path);
+            make_fifo(&path);
             let worker = start();
             let mut fifo = by_hand::open_reader(&path);
             by_hand::set_capacity(&fifo, load.capacity);
@@ -212,7 +213,7 @@ pub(crate) fn work(arguments: &[String]) {
         [bytes, messages, capacity].map(|n| n.parse::<usize>().expect("a number"));
     let path = path(Path::new(directory));
     let mut message = vec![FILLING; bytes];
-    let cores = Cores::of_this_thread();
+    let cores = Cores::of_this_process();
     match Side::from_argument(side) {
         Side::ByHand => {
             let mut fifo = by_hand::open_writer(&path);

@@ -1,14 +1,16 @@
 //! The second process, the cores both run on, and the processor time they take.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use nix::unistd::Pid;
+
+use super::shared::processor_time;
 
 /// The first argument of a worker process.
 pub(crate) const WORKER: &str = "--worker";
@@ -83,13 +85,6 @@ pub(crate) fn measured(work: impl FnOnce()) {
     println!("{}", (processor_time() - before).as_micros());
 }
 
-/// The processor time of this process so far, its own and the kernel's for it.
-pub(crate) fn processor_time() -> Duration {
-    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("it cannot fail for oneself");
-    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-    Duration::from_micros(u64::try_from(micros).expect("time spent is not negative"))
-}
-
 /// Where two processes that talk to each other run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Placement {
@@ -128,15 +123,18 @@ impl Placement {
     }
 }
 
-/// The cores this thread may use, put back when dropped.
+/// The cores this process may use, put back when dropped.
+///
+/// The kernel keeps them for each thread by itself, and a runtime's threads outlive a round: so
+/// all that there are are moved. Those to come inherit from the one that starts them.
 pub(crate) struct Cores(CpuSet);
 
 impl Cores {
-    pub(crate) fn of_this_thread() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         Self(sched_getaffinity(Pid::from_raw(0)).expect("a thread may ask for its cores"))
     }
 
-    /// Keeps this thread, and what it starts, on the `nth` of these cores.
+    /// Keeps this process on the `nth` of these cores.
     pub(crate) fn keep_to(&self, nth: usize) {
         let core = (0..CpuSet::count())
             .filter(|core| self.0.is_set(*core).unwrap_or(false))
@@ -144,12 +142,25 @@ impl Cores {
             .expect("two processes apart need two cores");
         let mut one = CpuSet::new();
         one.set(core).expect("the core is in the set it came from");
-        sched_setaffinity(Pid::from_raw(0), &one).expect("fewer cores are always allowed");
+        allow(&one);
     }
 }
 
 impl Drop for Cores {
     fn drop(&mut self) {
-        sched_setaffinity(Pid::from_raw(0), &self.0).expect("they were allowed before");
+        allow(&self.0);
+    }
+}
+
+/// Lets every thread of this process run on these cores and no others.
+fn allow(cores: &CpuSet) {
+    for thread in fs::read_dir("/proc/self/task").expect("a process may look at its threads") {
+        let name = thread.expect("a process may look at its threads").file_name();
+        let id = name.to_str().and_then(|name| name.parse().ok()).expect("threads have numbers");
+        match sched_setaffinity(Pid::from_raw(id), cores) {
+            // It has ended meanwhile.
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => panic!("the cores of thread {id}: {error}"),
+        }
     }
 }

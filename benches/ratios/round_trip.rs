@@ -5,23 +5,18 @@
 //! what that costs in processor time has a line of its own.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use fifowire::codec::Postcard;
 use fifowire::{Client, Context, EndOfWriters, Pair, Server};
 
 use super::by_hand::{self, Inbound, Outbound};
 use super::packet::Packet;
-use super::process::{Cores, Placement, Worker, measured, processor_time};
-use super::report::{Figure, Report, Target, median};
+use super::process::{Cores, Placement, Worker, measured};
+use super::report::{Report, Target};
+use super::rounds::{Measured, Round, Stopwatch, WARM_UP, in_turn};
+use super::shared::ends::make_fifo;
 
 pub(crate) const ROLE: &str = "round-trip-server";
-
-/// Rounds of each side, in turn.
-const ROUNDS: usize = 9;
-
-/// Calls before the clock starts: both sides have opened everything and learned what pays.
-const WARM_UP: usize = 500;
 
 pub(crate) fn compare(report: &mut Report) {
     let name = "round trip 64 B, two cores";
@@ -38,40 +33,13 @@ pub(crate) fn compare(report: &mut Report) {
     }
 }
 
-/// What the rounds of one side have measured, per call.
-#[derive(Default)]
-struct Measured {
-    micros: Vec<f64>,
-    processor_micros: Vec<f64>,
-}
-
-impl Measured {
-    fn add(&mut self, round: Round) {
-        self.micros.push(round.micros);
-        self.processor_micros.push(round.processor_micros);
-    }
-
-    fn time(&self) -> Figure {
-        Figure::Micros(median(&mut self.micros.clone()))
-    }
-
-    fn processor(&self) -> Figure {
-        Figure::Micros(median(&mut self.processor_micros.clone()))
-    }
-}
-
 fn rounds(report: &Report, calls: usize, placement: Placement) -> (Measured, Measured) {
     let calls = report.count(calls);
-    let (mut ours, mut peer) = (Measured::default(), Measured::default());
-    for _ in 0..report.count(ROUNDS) {
-        ours.add(round_of_ours(calls, placement));
-        peer.add(round_by_hand(calls, placement));
-    }
-    (ours, peer)
+    in_turn(report, || round_of_ours(calls, placement), || round_by_hand(calls, placement))
 }
 
 fn round_of_ours(calls: usize, placement: Placement) -> Round {
-    let cores = Cores::of_this_thread();
+    let cores = Cores::of_this_process();
     placement.begin(&cores);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let pair = Pair::create(directory.path(), NAME).expect("the directory is empty");
@@ -84,12 +52,12 @@ fn round_of_ours(calls: usize, placement: Placement) -> Round {
 }
 
 fn round_by_hand(calls: usize, placement: Placement) -> Round {
-    let cores = Cores::of_this_thread();
+    let cores = Cores::of_this_process();
     placement.begin(&cores);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let [input, output] = paths(directory.path());
-    by_hand::make_fifo(&input);
-    by_hand::make_fifo(&output);
+    make_fifo(&input);
+    make_fifo(&output);
     let worker = Worker::start(ROLE, directory.path(), &[BY_HAND, placement.to_argument()]);
     let mut outbound = Outbound::new(by_hand::open_writer(&input));
     let mut inbound = Inbound::new(by_hand::open_reader(&output));
@@ -102,37 +70,16 @@ fn round_by_hand(calls: usize, placement: Placement) -> Round {
     clocked.with_server(worker.finish())
 }
 
-/// One round, per call.
-struct Round {
-    calls: usize,
-    micros: f64,
-    /// Of the client alone, until the server's is added.
-    processor_micros: f64,
-}
-
 fn clock(calls: usize, mut call: impl FnMut(&Packet) -> Packet) -> Round {
     let mut checked = |number: usize| {
         let packet = Packet::numbered(number as u64);
         assert_eq!(call(&packet), packet, "a reply to another request");
     };
-    let processor = processor_time();
+    let mut watch = Stopwatch::start();
     (0..WARM_UP).for_each(&mut checked);
-    let began = Instant::now();
+    watch.begin();
     (0..calls).for_each(&mut checked);
-    let micros = began.elapsed().as_secs_f64() * 1e6 / calls as f64;
-    let spent = processor_time() - processor;
-    Round { calls, micros, processor_micros: per_call(spent, calls) }
-}
-
-impl Round {
-    fn with_server(mut self, spent: Duration) -> Self {
-        self.processor_micros += per_call(spent, self.calls);
-        self
-    }
-}
-
-fn per_call(spent: Duration, calls: usize) -> f64 {
-    spent.as_secs_f64() * 1e6 / (WARM_UP + calls) as f64
+    watch.stop(calls)
 }
 
 const NAME: &str = "bench";
@@ -147,7 +94,7 @@ fn paths(directory: &Path) -> [PathBuf; 2] {
 pub(crate) fn work(arguments: &[String]) {
     let [directory, side, placement] = arguments else { panic!("three arguments") };
     let (directory, placement) = (Path::new(directory), Placement::from_argument(placement));
-    let cores = Cores::of_this_thread();
+    let cores = Cores::of_this_process();
     match side.as_str() {
         OURS => {
             let pair = Pair::at(directory, NAME).expect("the name is valid");
