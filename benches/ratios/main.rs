@@ -9,6 +9,7 @@
 //! Words behind `--` choose comparisons whose name contains one of them. Started without
 //! `--bench`, as `cargo test --benches` does, it makes a short pass and judges nothing.
 
+mod awaited;
 mod by_hand;
 mod late;
 mod one_way;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     round_trip::compare(&mut report);
     one_way::compare(&mut report);
     late::compare(&mut report);
+    awaited::compare(&mut report);
     report.verdict()
 }
 
@@ -45,6 +47,6 @@ fn work(arguments: &[String]) {
     match role.as_str() {
         round_trip::ROLE => round_trip::work(arguments),
         one_way::ROLE => one_way::work(arguments),
-        _ => panic!("unknown role {role}"),
+        _ => awaited::work(role, arguments),
     }
 }

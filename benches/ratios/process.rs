@@ -82,7 +82,12 @@ pub(crate) fn await_go() {
 pub(crate) fn measured(work: impl FnOnce()) {
     let before = processor_time();
     work();
-    println!("{}", (processor_time() - before).as_micros());
+    answer(processor_time() - before);
+}
+
+/// In the worker: the processor time its work took.
+pub(crate) fn answer(spent: Duration) {
+    println!("{}", spent.as_micros());
 }
 
 /// Where two processes that talk to each other run.
@@ -95,17 +100,21 @@ pub(crate) enum Placement {
     /// a peer that moves says nothing. (A process that may use one core only from the start takes
     /// its peer to be there too, and does not spin.)
     Apart,
+    /// Wherever the scheduler puts them, ours and the peer's alike. It is for runtimes of several
+    /// threads: whoever keeps one of those to a single core wants another runtime.
+    Free,
 }
 
 impl Placement {
-    const ALL: [(Self, &'static str); 2] = [(Self::Together, "together"), (Self::Apart, "apart")];
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Together, "together"), (Self::Apart, "apart"), (Self::Free, "free")];
 
     pub(crate) fn to_argument(self) -> &'static str {
         Self::ALL.iter().find(|(placement, _)| *placement == self).map_or("", |(_, word)| word)
     }
 
     pub(crate) fn from_argument(argument: &str) -> Self {
-        Self::ALL.iter().find(|(_, word)| *word == argument).expect("one of the two").0
+        Self::ALL.iter().find(|(_, word)| *word == argument).expect("one of the three").0
     }
 
     /// Before anything is opened, in the process that starts the other.

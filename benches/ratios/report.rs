@@ -98,6 +98,7 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Micros(value) => write!(f, "{value:.2} us"),
+            Self::PerSecond(value) if *value < 1e6 => write!(f, "{:.1} k/s", value / 1e3),
             Self::PerSecond(value) => write!(f, "{:.2} M/s", value / 1e6),
             Self::GigabytesPerSecond(value) => write!(f, "{value:.2} GB/s"),
             Self::Percent(value) => write!(f, "{value:.2} %"),

@@ -45,6 +45,10 @@ impl Measured {
     pub(crate) fn processor(&self) -> Figure {
         Figure::Micros(median(&mut self.processor_micros.clone()))
     }
+
+    pub(crate) fn rate(&self) -> Figure {
+        Figure::PerSecond(1e6 / median(&mut self.micros.clone()))
+    }
 }
 
 /// One round, per call.

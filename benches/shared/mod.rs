@@ -1,6 +1,7 @@
 //! What the benchmark programs share; each uses all of it.
 
 pub(crate) mod ends;
+pub(crate) mod executor;
 
 use std::time::Duration;
 
