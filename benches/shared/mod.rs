@@ -2,6 +2,7 @@
 
 pub(crate) mod ends;
 pub(crate) mod executor;
+pub(crate) mod waits;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@
 mod async_io_by_hand;
 mod concurrent;
 mod exchange;
+mod idle;
 mod round_trip;
 mod sides;
 mod tokio_by_hand;
@@ -16,12 +17,14 @@ use super::{by_hand, packet, process, report, rounds, shared};
 pub(crate) fn compare(report: &mut Report) {
     round_trip::compare(report);
     concurrent::compare(report);
+    idle::compare(report);
 }
 
 /// What a worker process was started for.
 pub(crate) fn work(role: &str, arguments: &[String]) {
     match role {
         round_trip::ROLE => round_trip::work(arguments),
+        idle::ROLE => idle::work(arguments),
         _ => panic!("unknown role {role}"),
     }
 }
