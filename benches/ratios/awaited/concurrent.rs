@@ -10,9 +10,9 @@ use fifowire::tokio::Client;
 use tokio::task::JoinSet;
 
 use super::packet::Packet;
+use super::parties::{NAME, start_server};
 use super::process::{Cores, Placement};
 use super::report::{Report, Target};
-use super::round_trip::{NAME, start_server};
 use super::rounds::{Round, Stopwatch, WARM_UP, in_turn};
 use super::sides::OURS_CURRENT;
 

@@ -7,6 +7,7 @@ mod async_io_by_hand;
 mod concurrent;
 mod exchange;
 mod idle;
+mod parties;
 mod round_trip;
 mod sides;
 mod tokio_by_hand;
@@ -23,7 +24,7 @@ pub(crate) fn compare(report: &mut Report) {
 /// What a worker process was started for.
 pub(crate) fn work(role: &str, arguments: &[String]) {
     match role {
-        round_trip::ROLE => round_trip::work(arguments),
+        parties::ROLE => parties::work(arguments),
         idle::ROLE => idle::work(arguments),
         _ => panic!("unknown role {role}"),
     }

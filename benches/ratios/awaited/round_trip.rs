@@ -1,32 +1,19 @@
 //! A request of 64 bytes and its reply, awaited, against peers on the same runtime.
 //!
 //! On one core each process is kept there from before its runtime and the runtime's threads are
-//! made. On two, a runtime of one thread is settled once its ends are open, for the reason at
-//! [`Placement::Apart`]; one of several threads is left both cores ([`Placement::Free`]).
+//! made. On two, each process is settled on its own once its ends are open, for the reason at
+//! [`Placement::Apart`], and async-io's reactor thread with it. Tokio's runtimes of several threads
+//! are left both cores ([`Placement::Free`]).
 
-use std::future::ready;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::time::Duration;
+use std::os::unix::net::UnixListener;
 
-use fifowire::async_io::AsyncIo;
-use fifowire::awaited::{Client, Runtime, Server};
-use fifowire::codec::Postcard;
-use fifowire::tokio::Tokio;
-use fifowire::{EndOfWriters, Pair};
+use fifowire::Pair;
 
-use super::async_io_by_hand::Files;
-use super::by_hand::{open_reader, open_writer};
-use super::exchange::{Caller, clock, echo, measured};
-use super::packet::Packet;
-use super::process::{Cores, Placement, Worker};
+use super::parties::{NAME, SOCKET_NAME, Seat, call, start_server};
+use super::process::{Cores, Placement};
 use super::report::{Report, Target};
 use super::rounds::{Round, in_turn};
-use super::shared::executor::Executor;
 use super::sides::{self, Means, Side};
-use super::tokio_by_hand;
-
-pub(crate) const ROLE: &str = "awaited-round-trip-server";
 
 /// A line of the table.
 struct Line {
@@ -73,9 +60,6 @@ const LINES: [Line; 9] = [
 
 const CALLS: usize = 10_000;
 
-/// How long the sides that spin look again.
-const SPIN: Duration = Duration::from_micros(50);
-
 pub(crate) fn compare(report: &mut Report) {
     for line in &LINES {
         if !report.wants(line.name) {
@@ -92,125 +76,15 @@ pub(crate) fn compare(report: &mut Report) {
     }
 }
 
-pub(crate) const NAME: &str = "bench";
-
 fn round(side: Side, placement: Placement, calls: usize) -> Round {
     let cores = Cores::of_this_process();
     placement.begin(&cores);
     let directory = tempfile::tempdir().expect("a temporary directory");
-    // Both are there for whoever wants them: the peer takes the FIFOs of the pair, too.
+    // Both are there for whoever wants them.
     let pair = Pair::create(directory.path(), NAME).expect("the directory is empty");
-    let listener = UnixListener::bind(directory.path().join(SOCKET_NAME)).expect("the same");
+    let listener =
+        UnixListener::bind(directory.path().join(SOCKET_NAME)).expect("the directory is empty");
     let worker = start_server(side, directory.path(), placement);
     let round = call(side, Seat { pair, placement, cores, nth: 0 }, listener, calls);
     round.with_server(worker.finish())
-}
-
-/// Starts the process that gives every packet back.
-pub(crate) fn start_server(side: Side, directory: &Path, placement: Placement) -> Worker {
-    Worker::start(ROLE, directory, &[side.to_argument(), placement.to_argument()])
-}
-
-const SOCKET_NAME: &str = "socket";
-
-/// One of the two processes: where it meets the other, and where it runs from then on.
-struct Seat {
-    pair: Pair,
-    placement: Placement,
-    cores: Cores,
-    nth: usize,
-}
-
-impl Seat {
-    /// Once this process's ends are open.
-    fn settle(&self) {
-        self.placement.settle(&self.cores, self.nth);
-    }
-}
-
-fn call(side: Side, seat: Seat, listener: UnixListener, calls: usize) -> Round {
-    let executor = side.executor;
-    match side.means {
-        Means::Ours | Means::Spinning => {
-            let spin = spin(side.means);
-            match executor {
-                Executor::AsyncIo => executor.run(call_ours::<AsyncIo>(seat, spin, calls)),
-                _ => executor.run(call_ours::<Tokio>(seat, spin, calls)),
-            }
-        }
-        Means::Pipes => executor.run(async move {
-            let connection = tokio_by_hand::pipes(seat.pair.output(), seat.pair.input()).await;
-            seat.settle();
-            clock(Caller(connection), calls).await
-        }),
-        Means::Socket => executor.run(async move {
-            let (stream, _) = listener.accept().expect("the server connects");
-            let connection = tokio_by_hand::socket(stream);
-            seat.settle();
-            clock(Caller(connection), calls).await
-        }),
-        Means::Files => executor.run(async move {
-            let outbound = open_writer(seat.pair.input());
-            let connection = Files::new(open_reader(seat.pair.output()), outbound);
-            seat.settle();
-            clock(Caller(connection), calls).await
-        }),
-    }
-}
-
-/// The server: gives every packet back, until the client has left.
-pub(crate) fn work(arguments: &[String]) {
-    let [directory, side, placement] = arguments else { panic!("three arguments") };
-    let (directory, side) = (Path::new(directory).to_path_buf(), Side::from_argument(side));
-    let (placement, cores) = (Placement::from_argument(placement), Cores::of_this_process());
-    let pair = Pair::at(&directory, NAME).expect("the name is valid");
-    let seat = Seat { pair, placement, cores, nth: 1 };
-    let executor = side.executor;
-    match side.means {
-        Means::Ours | Means::Spinning => {
-            let spin = spin(side.means);
-            match executor {
-                Executor::AsyncIo => executor.run(serve_ours::<AsyncIo>(seat, spin)),
-                _ => executor.run(serve_ours::<Tokio>(seat, spin)),
-            }
-        }
-        Means::Pipes => executor.run(async move {
-            let connection = tokio_by_hand::pipes(seat.pair.input(), seat.pair.output()).await;
-            seat.settle();
-            measured(echo(connection)).await;
-        }),
-        Means::Socket => executor.run(async move {
-            let stream = UnixStream::connect(directory.join(SOCKET_NAME));
-            let connection = tokio_by_hand::socket(stream.expect("the client listens"));
-            seat.settle();
-            measured(echo(connection)).await;
-        }),
-        Means::Files => executor.run(async move {
-            let inbound = open_reader(seat.pair.input());
-            let connection = Files::new(inbound, open_writer(seat.pair.output()));
-            seat.settle();
-            measured(echo(connection)).await;
-        }),
-    }
-}
-
-/// How long this side looks again before it sleeps.
-fn spin(means: Means) -> Duration {
-    if means == Means::Spinning { SPIN } else { Duration::ZERO }
-}
-
-async fn call_ours<R: Runtime>(seat: Seat, spin: Duration, calls: usize) -> Round {
-    let options = Client::<R, Packet, Packet>::options().codec(Postcard).spin(spin);
-    let client = options.open(&seat.pair).await.expect("a pair");
-    seat.settle();
-    clock(client, calls).await
-}
-
-async fn serve_ours<R: Runtime>(seat: Seat, spin: Duration) {
-    let options = Server::<R, Packet, Packet>::options().codec(Postcard).spin(spin);
-    let options = options.end_of_writers(EndOfWriters::End);
-    let mut server = options.open(&seat.pair).await.expect("a pair");
-    seat.settle();
-    let echo = |packet, _| ready(Ok::<_, String>(packet));
-    measured(async { server.serve(echo).await.expect("it ends with its client") }).await;
 }
