@@ -102,8 +102,8 @@ pub(crate) enum Placement {
     Apart,
     /// Wherever the scheduler puts them, ours and the peer's alike. It is for runtimes of several
     /// threads: whoever keeps one of those to a single core wants another runtime. (A write into
-    /// a FIFO wakes its reader on the writer's core where it can, so these processes are seen to
-    /// spend most of their time on one core together, and now and then move to the other.)
+    /// a FIFO wakes its reader on the writer's core where it can: whole runs go by with both
+    /// processes on one core, others with each on its own, and their figures differ sevenfold.)
     Free,
 }
 
