@@ -85,11 +85,15 @@ pub(crate) fn work(arguments: &[String]) {
     let paths = (0..ENDPOINTS).map(|number| Path::new(directory).join(number.to_string()));
     let paths: Vec<_> = paths.collect();
     paths.iter().for_each(|path| make_fifo(path));
-    let _readers = if state == State::Full { fill_all(&paths) } else { Vec::new() };
+    let readers = if state == State::Full { fill_all(&paths) } else { Vec::new() };
 
     let (telling, heard) = mpsc::channel();
     let (waiting, telling) = (paths.clone(), Telling(telling));
-    thread::spawn(move || wait(side, state, waiting, telling));
+    thread::spawn(move || {
+        // They stay for as long as somebody waits, which is until the process ends.
+        let _readers = readers;
+        wait(side, state, waiting, telling);
+    });
     hear_all(&heard, News::Open);
     if state == State::WritersGone {
         let mut writers: Vec<_> = paths.iter().map(|path| writer(path)).collect();
