@@ -106,7 +106,7 @@ impl<R: Runtime> Waiter<R> {
         mut step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
     ) -> Poll<Result<T>> {
         let mut came = match wake.wait {
-            Some(wait) => ready!(self.poll_wait(endpoint, wait, cx)),
+            Some(wait) => ready!(self.poll_wait(endpoint, wait, R::now(), cx)),
             None => Ok(Came::Something),
         };
         for _ in 0..STEPS_A_POLL {
@@ -145,7 +145,7 @@ impl<R: Runtime> Waiter<R> {
                 break;
             }
             wake.wait = Some(wait);
-            came = ready!(self.poll_wait(endpoint, wait, cx));
+            came = ready!(self.poll_wait(endpoint, wait, now, cx));
         }
         // There is more to do, and other tasks come first.
         wake.wait = None;
@@ -157,6 +157,7 @@ impl<R: Runtime> Waiter<R> {
         &mut self,
         endpoint: &mut impl Endpoint<R>,
         wait: Wait,
+        now: Instant,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Came>> {
         let ends = wait.readable || wait.writable;
@@ -166,7 +167,7 @@ impl<R: Runtime> Waiter<R> {
             }
         }
         let came = if ends { Came::Time } else { Came::Something };
-        self.alarm.poll_by(wait.until, cx).map(|()| Ok(came))
+        self.alarm.poll_by(wait.until, now, cx).map(|()| Ok(came))
     }
 }
 

@@ -179,6 +179,22 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.wakeups()
     }
 
+    /// What a call was answered with, by the server or by its departure.
+    pub(crate) fn answer(&mut self, id: CallId) -> Option<Result<Event>> {
+        match self.calls.take(id)? {
+            Answer::Event(event) if event.verb == Verb::Failure => {
+                let error = failed(&Failure::from_bytes(&event.body));
+                self.link.recycle(event.body);
+                Some(Err(error))
+            }
+            Answer::Event(event) => Some(Ok(event)),
+            Answer::PeerGone(fate) => {
+                let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
+                Some(Err(Error::new(ErrorKind::PeerClosed, phase).with_fate(fate)))
+            }
+        }
+    }
+
     /// How a call has ended, if it has; at its deadline it does.
     pub(crate) fn outcome(
         &mut self,
@@ -186,18 +202,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         now: Instant,
         deadline: Deadline,
     ) -> Option<Result<Event>> {
-        match self.calls.take(id) {
-            Some(Answer::Event(event)) if event.verb == Verb::Failure => {
-                let error = failed(&Failure::from_bytes(&event.body));
-                self.link.recycle(event.body);
-                return Some(Err(error));
-            }
-            Some(Answer::Event(event)) => return Some(Ok(event)),
-            Some(Answer::PeerGone(fate)) => {
-                let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
-                return Some(Err(Error::new(ErrorKind::PeerClosed, phase).with_fate(fate)));
-            }
-            None => {}
+        if let Some(answer) = self.answer(id) {
+            return Some(answer);
         }
         if deadline.passed(now) {
             return Some(Err(self.expire(id)));
@@ -265,6 +271,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
 
     fn wakeups(&mut self) -> &mut Vec<Key> {
         self.wakeups()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.calls.len() > 1
     }
 }
 

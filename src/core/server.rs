@@ -26,6 +26,8 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     made_room: bool,
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
+    /// Requests that were handed out and not answered.
+    in_hand: usize,
     /// Those among them that were cut when the client left.
     lost: Vec<Ticket>,
     wakeups: Vec<Ticket>,
@@ -73,8 +75,17 @@ impl Asked {
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     pub(crate) fn new(link: Link<R, W>, stall: Duration, on_end: EndOfWriters) -> Self {
-        let (lost, wakeups) = (Vec::new(), Vec::new());
-        Self { link, stall, on_end, hung_up: false, made_room: false, awaited: 0, lost, wakeups }
+        Self {
+            link,
+            stall,
+            on_end,
+            hung_up: false,
+            made_room: false,
+            in_hand: 0,
+            awaited: 0,
+            lost: Vec::new(),
+            wakeups: Vec::new(),
+        }
     }
 
     pub(crate) fn link(&self) -> &Link<R, W> {
@@ -147,6 +158,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
+            self.in_hand += 1;
             return Ok(Some(Asked { caller, body: event.body, deadline }));
         }
         if self.hung_up && self.on_end == EndOfWriters::End {
@@ -170,6 +182,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
     /// one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
+        self.in_hand = self.in_hand.saturating_sub(1);
         let mut body = self.spare();
         Failure::new(code, words).append_to(&mut body);
         let (from, to, id) = (self.link.epoch(), caller.epoch, caller.id);
@@ -183,12 +196,22 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Ticket {
+        self.in_hand = self.in_hand.saturating_sub(1);
         let event = Event { verb, from: self.link.epoch(), to: caller.epoch, id: caller.id, body };
         if self.awaited == 0 || self.link.outbox().is_empty() {
             self.link.restart_stall();
         }
         self.awaited += 1;
         self.link.outbox().push(event)
+    }
+
+    /// What became of a reply, where that is decided.
+    pub(crate) fn known_outcome(&mut self, ticket: Ticket) -> Option<Result<()>> {
+        if self.lost.contains(&ticket) {
+            let error = Error::new(ErrorKind::PeerClosed, Phase::Write);
+            return Some(Err(error.with_fate(Fate::NotSent)));
+        }
+        (!self.link.outbox().holds(ticket)).then_some(Ok(()))
     }
 
     /// Whether a reply is written, if that is known; at its deadline it is.
@@ -198,12 +221,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         now: Instant,
         deadline: Deadline,
     ) -> Option<Result<()>> {
-        if self.lost.contains(&ticket) {
-            let error = Error::new(ErrorKind::PeerClosed, Phase::Write);
-            return Some(Err(error.with_fate(Fate::NotSent)));
-        }
-        if !self.link.outbox().holds(ticket) {
-            return Some(Ok(()));
+        if let Some(outcome) = self.known_outcome(ticket) {
+            return Some(outcome);
         }
         if !deadline.passed(now) && !self.link.stalled_for(self.stall, now) {
             return None;
@@ -265,5 +284,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
 
     fn wakeups(&mut self) -> &mut Vec<Key> {
         self.wakeups()
+    }
+
+    fn is_busy(&self) -> bool {
+        self.in_hand > 0 || self.awaited > 1
     }
 }

@@ -29,6 +29,9 @@ pub(crate) trait Session {
     /// Keys of those that have something to look at.
     fn wakeups(&mut self) -> &mut Vec<Key>;
 
+    /// Whether others on this side have something in hand, so that more may be written at once.
+    fn is_busy(&self) -> bool;
+
     /// Opens what must be open before anything can come.
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
         let opened = self.link_mut().step_open(now, deadline);

@@ -37,6 +37,12 @@ impl Notices {
         Self { observer: observer.clone(), waits: Vec::new(), next: None }
     }
 
+    /// Whether there is nothing to tell of, now and later.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
     /// A call waits that began then; `key` tells it from others that wait here.
     pub(crate) fn begin(&mut self, key: u64, began: Instant, phase: Phase) {
         if !self.observer.is_set() {

@@ -59,6 +59,12 @@ impl Pause {
         Self { limit, one_core: sys::one_core(), misses: 0, skip: 0 }
     }
 
+    /// Whether no wait ever looks again.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn is_off(&self) -> bool {
+        self.limit.is_zero()
+    }
+
     /// A wait begins.
     pub(crate) fn begin(&mut self, now: Instant) -> Spell {
         let awake = self.skip == 0 && !self.limit.is_zero();

@@ -95,7 +95,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
                 notices.begin(NOBODY, term.began, Phase::Open);
                 let (notice, wait) = notices.due(now, wait);
                 notice.inspect(|notice| notice.tell(session.path(Phase::Open)));
-                ready!(alarm.poll_by(wait.until, cx));
+                ready!(alarm.poll_by(wait.until, now, cx));
             }
         })
         .await?;
@@ -167,7 +167,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
             };
             self.again.store(false, Ordering::SeqCst);
             let mut cx = Context::from_waker(&self.waker);
-            notice = notice.or(state.notice(R::now()));
+            notice = notice.or(state.notice());
             state.turn(&mut cx, &mut woken);
             // The runtime may ask for patience by calling at once: then a task goes on.
             if self.again.load(Ordering::SeqCst) {
@@ -212,8 +212,8 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
             }
         }
         self.wake_any(woken);
-        let later = Deadline::after(R::now(), BREATH);
-        let _ = self.alarm.poll_by(later, cx);
+        let now = R::now();
+        let _ = self.alarm.poll_by(Deadline::after(now, BREATH), now, cx);
     }
 
     /// Whether it is time for another step; where it is not, the hub is called when it is.
@@ -229,7 +229,7 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
         let writer = writer.filter(|_| wait.writable).map(|end| end.held_mut());
         let readable = reader.is_some_and(|held| is_some_news(held.poll_ready(cx)));
         let writable = writer.is_some_and(|held| is_some_news(held.poll_ready(cx)));
-        let late = self.alarm.poll_by(until, cx).is_ready();
+        let late = self.alarm.poll_by(until, now, cx).is_ready();
         readable || writable || late
     }
 
@@ -256,13 +256,17 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
     }
 
     /// A notice that is due, and the FIFO it is about.
-    fn notice(&mut self, now: Instant) -> Option<(PathBuf, Notice)> {
-        let (notice, _) = self.notices.due(now, Wait::readable(Deadline::NEVER));
+    fn notice(&mut self) -> Option<(PathBuf, Notice)> {
+        if self.notices.is_empty() {
+            return None;
+        }
+        let (notice, _) = self.notices.due(R::now(), Wait::readable(Deadline::NEVER));
         notice.map(|notice| (self.session.path(notice.phase()).to_path_buf(), notice))
     }
 
     fn wake_any(&mut self, woken: &mut Vec<Waker>) {
-        woken.extend(self.waiting.values().next().map(|waiting| waiting.waker.clone()));
+        let any = self.waiting.keys().next().copied();
+        woken.extend(any.and_then(|key| self.waiting.remove(&key)).map(|waiting| waiting.waker));
     }
 
     fn wait(&mut self, key: Key, waker: &Waker, deadline: Deadline) {

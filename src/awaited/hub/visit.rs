@@ -36,6 +36,8 @@ struct Visitor<E> {
     term: Term,
     phase: Phase,
     spell: Option<Spell>,
+    /// Whether the first step was put off, for others to queue what they have to write.
+    put_off: bool,
 }
 
 /// How long nobody may have looked for something to read before a visit looks first.
@@ -49,7 +51,10 @@ where
     E: Errand<S>,
 {
     pub(in crate::awaited) fn new(hub: H, errand: E, term: Term, phase: Phase) -> Self {
-        Self { hub, visitor: Visitor { errand, key: None, term, phase, spell: None } }
+        Self {
+            hub,
+            visitor: Visitor { errand, key: None, term, phase, spell: None, put_off: false },
+        }
     }
 }
 
@@ -65,15 +70,18 @@ impl<E> Visitor<E> {
     where
         E: Errand<S>,
     {
-        let mut now = R::now();
-        let mut read = true;
-        let key = match self.key {
+        let (key, begins) = match self.key {
             Some(key) => {
+                if let Some(waiting) = state.waiting.get_mut(&key) {
+                    // Nothing has come for it: another future of the same task has woken this one.
+                    waiting.waker.clone_from(cx.waker());
+                    return None;
+                }
                 // Whoever woke this task has stepped already.
-                if let Some(answer) = self.errand.look(&mut state.session, now) {
+                if let Some(answer) = self.errand.peek(&mut state.session) {
                     return Some(answer);
                 }
-                key
+                (key, std::mem::take(&mut self.put_off))
             }
             None => {
                 let key = match self.errand.begin(&mut state.session) {
@@ -81,14 +89,27 @@ impl<E> Visitor<E> {
                     Err(error) => return Some(Err(error)),
                 };
                 self.key = Some(key);
-                // What was just queued is written first: an answer cannot be there before its
-                // request is. After a silence it is the other way round, because what is there to
-                // be read may be that the peer has left.
-                let heard_at = state.session.link().heard_at();
-                read = heard_at.is_none_or(|at| now >= at + SILENCE);
-                key
+                if E::WRITES && state.session.is_busy() {
+                    // Others are about to queue something too: the next poll writes all of it.
+                    self.put_off = true;
+                    cx.waker().wake_by_ref();
+                    return None;
+                }
+                (key, true)
             }
         };
+        let mut now = R::now();
+        if !E::WRITES {
+            // What has come already need not be moved.
+            if let Some(answer) = self.errand.look(&mut state.session, now) {
+                return Some(answer);
+            }
+        }
+        // What was just queued is written first: an answer cannot be there before its request is.
+        // After a silence it is the other way round, because what is there to be read may be that
+        // the peer has left.
+        let heard_at = state.session.link().heard_at();
+        let mut read = !begins || heard_at.is_none_or(|at| now >= at + SILENCE);
         for _ in 0..STEPS_A_TURN {
             let stepped = state.session.step(now, Directions { read, write: true });
             state.wake_ready(Some(key), woken);
@@ -130,6 +151,9 @@ impl<E> Visitor<E> {
 
     /// Whether to look again at once, after a moment that has just passed.
     fn spin<R: Runtime, S>(&mut self, state: &mut State<R, S>, now: Instant) -> bool {
+        if state.pause.is_off() {
+            return false;
+        }
         let spell = self.spell.get_or_insert_with(|| state.pause.begin(now));
         let moment = state.pause.look_again(spell, now);
         moment.inspect(|moment| moment.pass()).is_some()
@@ -160,7 +184,7 @@ where
         let Self { hub, visitor } = &mut *self;
         let mut woken = Vec::new();
         let mut state = hub.lock();
-        let notice = state.notice(R::now());
+        let notice = state.notice();
         let answer = visitor.visit(hub, &mut state, cx, &mut woken);
         let answer = answer.map(|answer| {
             if let Some(spell) = &visitor.spell {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll, ready};
@@ -89,12 +89,11 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut running = FuturesUnordered::new();
         let mut ended = Ok(());
+        let mut wait = None;
         while !stop.load(Ordering::Relaxed) {
-            let full = running.len() >= self.max_handlers;
-            match self.next_or_done(&mut running, full).await {
+            match poll_fn(|cx| self.poll_next_or_done(&mut wait, &mut running, cx)).await {
                 Came::Done => {}
-                Came::Request(request) => {
-                    let Request { value, responder } = *request;
+                Came::Request(Request { value, responder }) => {
                     let context = Context { deadline: responder.deadline(), stop: stop.clone() };
                     let begun = catch_unwind(AssertUnwindSafe(|| handler(value, context)));
                     running.push(answered(begun, responder));
@@ -124,7 +123,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// No request is lost: what has come is there for the next call.
     pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Request<R, Req, Rep, C>> {
         let term = Term::timeout(timeout);
-        match self.next(term).await {
+        let mut wait = None;
+        match poll_fn(|cx| self.poll_request(&mut wait, Some(term), cx)).await {
             Ok(Some(request)) => Ok(request),
             Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
             Err(error) => Err(error),
@@ -136,43 +136,43 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         self.shared.hub.with(|answerer| answerer.link().stats())
     }
 
-    async fn next_or_done(
-        &self,
-        running: &mut (impl Stream<Item = ()> + Unpin),
-        full: bool,
-    ) -> Came<R, Req, Rep, C> {
-        let mut next = pin!(self.next(Term::until(Deadline::NEVER)));
-        poll_fn(|cx| {
-            if let Poll::Ready(Some(())) = running.poll_next_unpin(cx) {
-                return Poll::Ready(Came::Done);
+    /// The next request as long as there are fewer handlers than may run, and otherwise the next
+    /// handler that is done. Requests first: those that came together are answered together.
+    fn poll_next_or_done<'a>(
+        &'a self,
+        wait: &mut Option<Wait<'a, R>>,
+        running: &mut FuturesUnordered<impl Future<Output = ()>>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Came<R, Req, Rep, C>> {
+        if running.len() < self.max_handlers {
+            if let Poll::Ready(next) = self.poll_request(wait, None, cx) {
+                return Poll::Ready(match next {
+                    Ok(Some(request)) => Came::Request(request),
+                    Ok(None) => Came::End(Ok(())),
+                    Err(error) => Came::End(Err(error)),
+                });
             }
-            if full {
-                return Poll::Pending;
-            }
-            next.as_mut().poll(cx).map(|next| match next {
-                Ok(Some(request)) => Came::Request(Box::new(request)),
-                Ok(None) => Came::End(Ok(())),
-                Err(error) => Came::End(Err(error)),
-            })
-        })
-        .await
+        }
+        match running.poll_next_unpin(cx) {
+            Poll::Ready(Some(())) => Poll::Ready(Came::Done),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
     }
 
-    async fn next(&self, term: Term) -> Next<R, Req, Rep, C> {
-        let mut wait = None;
-        poll_fn(|cx| self.poll_request(&mut wait, term, cx)).await
-    }
-
-    /// The next request that can be read; `wait` is where the wait for it is kept meanwhile.
+    /// The next request that can be read, by the end of a term or without end; `wait` is where the
+    /// wait for it is kept meanwhile.
     fn poll_request<'a>(
         &'a self,
         wait: &mut Option<Wait<'a, R>>,
-        term: Term,
+        term: Option<Term>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Next<R, Req, Rep, C>> {
         loop {
-            let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
-            let begin = || self.shared.hub.run(receiving, term, Phase::Read);
+            let begin = || {
+                let term = term.unwrap_or_else(|| Term::until(Deadline::NEVER));
+                let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
+                self.shared.hub.run(receiving, term, Phase::Read)
+            };
             let asked = ready!(Pin::new(wait.get_or_insert_with(begin)).poll(cx));
             *wait = None;
             let asked = match asked {
@@ -184,7 +184,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             if let Some(request) = asked.and_then(|asked| self.receive(asked)) {
                 return Poll::Ready(Ok(Some(request)));
             }
-            if term.deadline.passed(R::now()) {
+            if let Some(term) = term.filter(|term| term.deadline.passed(R::now())) {
                 let silence = self.shared.hub.with(|answerer| answerer.silence());
                 return Poll::Ready(Err(self.sign(silence, term)));
             }
@@ -222,7 +222,7 @@ type Next<R, Req, Rep, C> = Result<Option<Request<R, Req, Rep, C>>>;
 
 /// What a serving server waits for.
 enum Came<R: Runtime, Req, Rep, C: Codec<Rep>> {
-    Request(Box<Request<R, Req, Rep, C>>),
+    Request(Request<R, Req, Rep, C>),
     /// A handler has been answered for.
     Done,
     End(Result<()>),
@@ -293,8 +293,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Stream for Requests<'_, R
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let term = Term::until(Deadline::NEVER);
-        this.server.poll_request(&mut this.wait, term, cx).map(Result::transpose)
+        this.server.poll_request(&mut this.wait, None, cx).map(Result::transpose)
     }
 }
 

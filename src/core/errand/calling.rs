@@ -54,6 +54,8 @@ impl Calling {
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Calling {
     type Answer = Event;
 
+    const WRITES: bool = true;
+
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         self.id = match &mut self.asks {
             Asks::Request { body, left, stamp } => {
@@ -62,6 +64,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
             Asks::Ping => caller.ping()?,
         };
         Ok(self.id)
+    }
+
+    fn peek(&mut self, caller: &mut Caller<R, W>) -> Option<Result<Event>> {
+        let answer = caller.answer(self.id);
+        self.answered = answer.is_some();
+        answer
     }
 
     fn look(&mut self, caller: &mut Caller<R, W>, now: Instant) -> Option<Result<Event>> {

@@ -24,11 +24,20 @@ pub(crate) type Key = u64;
 pub(crate) trait Errand<S> {
     type Answer;
 
+    /// Whether it queues something to be written.
+    const WRITES: bool;
+
     /// Begins, and answers under which key the session will wake this waiter.
     fn begin(&mut self, session: &mut S) -> Result<Key>;
 
     /// The answer, if it is there; by the errand's deadline it is.
     fn look(&mut self, session: &mut S, now: Instant) -> Option<Result<Self::Answer>>;
+
+    /// The answer, if it is there whatever the time is.
+    fn peek(&mut self, session: &mut S) -> Option<Result<Self::Answer>> {
+        let _ = session;
+        None
+    }
 
     /// The session has failed with this error: what it means for this errand, which then leaves.
     fn fail(&mut self, session: &mut S, error: Error) -> Error;

@@ -26,6 +26,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
     /// `None` where another step is due at once.
     type Answer = Option<Asked>;
 
+    const WRITES: bool = false;
+
     fn begin(&mut self, _answerer: &mut Answerer<R, W>) -> Result<Key> {
         Ok(NEXT_REQUEST)
     }

@@ -46,12 +46,20 @@ impl Replying {
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Replying {
     type Answer = ();
 
+    const WRITES: bool = true;
+
     fn begin(&mut self, answerer: &mut Answerer<R, W>) -> Result<Key> {
         self.ticket = match std::mem::replace(&mut self.answer, Answer::Reply(Vec::new())) {
             Answer::Reply(body) => answerer.reply(self.caller, body),
             Answer::Failure(code, words) => answerer.fail(self.caller, code, words),
         };
         Ok(self.ticket)
+    }
+
+    fn peek(&mut self, answerer: &mut Answerer<R, W>) -> Option<Result<()>> {
+        let outcome = answerer.known_outcome(self.ticket)?;
+        self.sent = outcome.is_ok();
+        Some(outcome)
     }
 
     fn look(&mut self, answerer: &mut Answerer<R, W>, now: Instant) -> Option<Result<()>> {

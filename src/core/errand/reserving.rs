@@ -27,6 +27,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Rese
     /// What the place goes by. It is held until a call begins there or it is given back.
     type Answer = Key;
 
+    const WRITES: bool = false;
+
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         self.key = caller.reserve();
         Ok(self.key)
