@@ -24,6 +24,9 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     hung_up: bool,
     /// Whether dropping what nobody waits for has made room to hear more.
     made_room: bool,
+    /// Whether requests were taken since there was no room to hear more: there may be more to hear
+    /// that was read already, and no event of the FIFO tells of it.
+    unheard: bool,
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
     /// Requests that were handed out and not answered.
@@ -81,6 +84,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             on_end,
             hung_up: false,
             made_room: false,
+            unheard: false,
             in_hand: 0,
             awaited: 0,
             lost: Vec::new(),
@@ -98,7 +102,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Moves bytes.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
-        let stepped = self.link.step(now, directions);
+        let read = std::mem::take(&mut self.unheard) || directions.read;
+        let stepped = self.link.step(now, Directions { read, ..directions });
         let hung_up = self.link.take_hang_up();
         self.hung_up |= hung_up;
         if let Some(departure) = self.link.take_departure() {
@@ -128,6 +133,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let was_full = self.link.is_full();
         let next = self.next_awaited(now, now_ns);
         self.made_room = was_full && !self.link.is_full();
+        self.unheard |= self.made_room;
         next
     }
 

@@ -136,26 +136,46 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         self.shared.hub.with(|answerer| answerer.link().stats())
     }
 
-    /// The next request as long as there are fewer handlers than may run, and otherwise the next
-    /// handler that is done. Requests first: those that came together are answered together.
+    /// The next request as long as there are fewer handlers than may run, or the next handler that
+    /// is done. Requests that have come already are handed out first, so that those that came
+    /// together are answered together; the wait for more comes last.
     fn poll_next_or_done<'a>(
         &'a self,
         wait: &mut Option<Wait<'a, R>>,
         running: &mut FuturesUnordered<impl Future<Output = ()>>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Came<R, Req, Rep, C>> {
-        if running.len() < self.max_handlers {
-            if let Poll::Ready(next) = self.poll_request(wait, None, cx) {
-                return Poll::Ready(match next {
-                    Ok(Some(request)) => Came::Request(request),
-                    Ok(None) => Came::End(Ok(())),
-                    Err(error) => Came::End(Err(error)),
-                });
-            }
+        let room = running.len() < self.max_handlers;
+        if let Some(request) = room.then(|| self.ready_request()).flatten() {
+            return Poll::Ready(Came::Request(request));
         }
-        match running.poll_next_unpin(cx) {
-            Poll::Ready(Some(())) => Poll::Ready(Came::Done),
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        if let Poll::Ready(Some(())) = running.poll_next_unpin(cx) {
+            return Poll::Ready(Came::Done);
+        }
+        if !room {
+            return Poll::Pending;
+        }
+        self.poll_request(wait, None, cx).map(|next| match next {
+            Ok(Some(request)) => Came::Request(request),
+            Ok(None) => Came::End(Ok(())),
+            Err(error) => Came::End(Err(error)),
+        })
+    }
+
+    /// A request that has come already.
+    fn ready_request(&self) -> Option<Request<R, Req, Rep, C>> {
+        loop {
+            let asked = self.shared.hub.with(|answerer| {
+                if !answerer.link().has_events() {
+                    return None;
+                }
+                let now = R::now();
+                // The end of the clients is for a wait to tell.
+                answerer.next_request(now, sys::monotonic_ns(now)).ok().flatten()
+            });
+            if let Some(request) = self.receive(asked?) {
+                return Some(request);
+            }
         }
     }
 

@@ -215,3 +215,21 @@ fn a_replaced_fifo_takes_with_it_what_was_asked_through_it() {
     flooded.session.run(ms(500), echo);
     assert_eq!(flooded.session.outcome(call).unwrap().unwrap(), reply_to(b"next"));
 }
+
+#[test]
+fn what_was_read_for_want_of_room_is_heard_with_the_next_step_even_one_that_only_writes() {
+    let mut session = Session::new(65_536, 1000, ms(1000));
+    for at in 0..3_u8 {
+        session.call(&[at], ms(1000)).unwrap();
+    }
+    session.step_client();
+    let (now, ns) = (session.clock.now, session.clock.ns());
+    let only_write = Directions { read: false, write: true };
+    session.server().step(now, Directions::BOTH).unwrap();
+    for at in 0..3_u8 {
+        let asked = session.server().next_request(now, ns).unwrap();
+        assert_eq!(asked.map(|asked| asked.message().to_vec()), Some(vec![at]));
+        assert!(session.server().next_request(now, ns).unwrap().is_none(), "no room for more");
+        session.server().step(now, only_write).unwrap();
+    }
+}

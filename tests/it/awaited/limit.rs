@@ -85,6 +85,30 @@ fn a_wait_for_a_place_ends_on_time<R: Runtime, B: BlockOn>(scene: &Scene) {
     });
 }
 
+fn requests_that_were_read_and_not_heard_wait_for_room_and_no_longer<R: Runtime, B: BlockOn>(
+    scene: &Scene,
+) {
+    let (ours, theirs) = pair(scene, "room");
+    let serving = aside(move || {
+        B::block_on(async {
+            // Memory for one request at a time: the others are in the window, and no event of the
+            // FIFO will announce them.
+            let options = Server::<R, u32, u32>::options().end_of_writers(EndOfWriters::End);
+            let mut server = options.max_message(1000).open(&theirs).await.unwrap();
+            server.serve(|request, _| async move { Ok::<_, String>(request) }).await.unwrap();
+        });
+    });
+    B::block_on(async {
+        let options = Client::<R, u32, u32>::options().timeout(ms(2000));
+        let client = options.open(&ours).await.unwrap();
+        let calls: Vec<_> = (0..100).collect();
+        let calls = calls.iter().map(|number| client.call(number));
+        let replies: Vec<u32> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        assert!(replies.into_iter().eq(0..100));
+    });
+    serving.join();
+}
+
 /// Whether a clone is ready, asked by a task that nobody will wake.
 fn is_ready<S: Service<u32>>(service: &mut S) -> bool {
     service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
@@ -144,6 +168,7 @@ fn it_composes_with_what_tower_has<R: Runtime, B: BlockOn>(scene: &Scene) {
 fn all<R: Runtime, B: BlockOn>(scene: &Scene) {
     calls_wait_for_their_turn_where_they_are_told_to::<R, B>(scene);
     a_wait_for_a_place_ends_on_time::<R, B>(scene);
+    requests_that_were_read_and_not_heard_wait_for_room_and_no_longer::<R, B>(scene);
     readiness_is_a_place_that_is_held::<R, B>(scene);
     it_composes_with_what_tower_has::<R, B>(scene);
 }
