@@ -58,7 +58,7 @@ impl<R: Runtime, Req, Rep> Client<R, Req, Rep> {
 
     /// Options, among them the codec.
     pub fn options() -> ClientOptions<Req, Rep, Json, R> {
-        ClientOptions::new().spin(Duration::ZERO)
+        ClientOptions::new()
     }
 }
 

@@ -76,7 +76,7 @@ impl<R: Runtime> Waiter<R> {
     pub(super) fn new(common: &Common) -> Self {
         Self {
             alarm: Alarm::new(),
-            pause: Pause::new(common.spin),
+            pause: Pause::of_a_task(common.spin),
             notices: Notices::new(&common.observer),
         }
     }

@@ -55,7 +55,7 @@ impl<R: Runtime, T> Receiver<R, T> {
 
     /// Options, among them the codec and the framing.
     pub fn options() -> ReceiverOptions<T, Json, Native, R> {
-        ReceiverOptions::new().spin(Duration::ZERO)
+        ReceiverOptions::new()
     }
 }
 

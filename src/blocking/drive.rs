@@ -31,7 +31,7 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     pub(crate) fn new(common: &Common) -> Self {
-        Self { pause: Pause::new(common.spin), notices: Notices::new(&common.observer) }
+        Self { pause: Pause::of_a_thread(common.spin), notices: Notices::new(&common.observer) }
     }
 }
 

@@ -273,6 +273,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
         self.wakeups()
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
     fn is_busy(&self) -> bool {
         self.calls.len() > 1
     }

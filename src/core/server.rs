@@ -292,6 +292,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
         self.wakeups()
     }
 
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
     fn is_busy(&self) -> bool {
         self.in_hand > 0 || self.awaited > 1
     }

@@ -30,6 +30,7 @@ pub(crate) trait Session {
     fn wakeups(&mut self) -> &mut Vec<Key>;
 
     /// Whether others on this side have something in hand, so that more may be written at once.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
     fn is_busy(&self) -> bool;
 
     /// Opens what must be open before anything can come.

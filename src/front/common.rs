@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pause::SPIN;
 use crate::error::Phase;
 use crate::node::Trust;
 
@@ -30,7 +29,8 @@ pub(crate) struct Common {
     pub(crate) max_message: usize,
     pub(crate) trust: Trust,
     pub(crate) capacity: Option<usize>,
-    pub(crate) spin: Duration,
+    /// As long as is usual for the front end, unless set.
+    pub(crate) spin: Option<Duration>,
     pub(crate) stall: Duration,
     pub(crate) observer: Observer,
 }
@@ -53,7 +53,7 @@ impl Default for Common {
             max_message: MAX_MESSAGE,
             trust: Trust::default(),
             capacity: None,
-            spin: SPIN,
+            spin: None,
             stall: STALL,
             observer: Observer::default(),
         }

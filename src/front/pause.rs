@@ -11,7 +11,7 @@ use crate::sys;
 
 /// How long a waiter looks again before it sleeps, unless told otherwise: about two wake-ups of an
 /// idle core.
-pub(crate) const SPIN: Duration = Duration::from_micros(50);
+const SPIN: Duration = Duration::from_micros(50);
 
 /// On one core, how often the core is handed over before sleeping: once for the peer to take what
 /// was written, once more for another thread that stood before it.
@@ -55,8 +55,21 @@ impl Moment {
 }
 
 impl Pause {
-    pub(crate) fn new(limit: Duration) -> Self {
-        Self { limit, one_core: sys::one_core(), misses: 0, skip: 0 }
+    /// For a thread that waits for this endpoint and nothing else.
+    pub(crate) fn of_a_thread(limit: Option<Duration>) -> Self {
+        Self::new(limit.unwrap_or(SPIN), sys::one_core())
+    }
+
+    /// For a task, among others on its thread: unless a limit was asked for, it does not spin. On
+    /// one core it hands the core over all the same, as the runtime would by going to sleep.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn of_a_task(limit: Option<Duration>) -> Self {
+        let one_core = sys::one_core();
+        Self::new(limit.unwrap_or(if one_core { SPIN } else { Duration::ZERO }), one_core)
+    }
+
+    fn new(limit: Duration, one_core: bool) -> Self {
+        Self { limit, one_core, misses: 0, skip: 0 }
     }
 
     /// Whether no wait ever looks again.
@@ -105,7 +118,7 @@ mod tests {
     use super::*;
 
     fn pause(one_core: bool) -> Pause {
-        Pause { limit: SPIN, one_core, misses: 0, skip: 0 }
+        Pause::new(SPIN, one_core)
     }
 
     /// Waits whose event never comes within the limit; answers how many of them spun.
@@ -162,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_turns_it_off() {
-        let mut pause = Pause { limit: Duration::ZERO, ..pause(false) };
+        let mut pause = Pause::new(Duration::ZERO, false);
         let now = Instant::now();
         let mut spell = pause.begin(now);
         assert_eq!(pause.look_again(&mut spell, now), None);

@@ -90,10 +90,11 @@ impl<T, C, F, E> ReceiverOptions<T, C, F, E> {
     }
 
     /// How long a wait looks again before it sleeps; it does so only while that has paid lately.
-    /// Zero turns it off. Default: 50 us, and zero for an
-    /// endpoint that is awaited: a thread that looks again runs no other task.
+    /// Zero turns it off. Default: 50 us. An endpoint that
+    /// is awaited does not spin by default, because a thread that spins runs no other task; on one
+    /// core it hands the core over, twice at most.
     pub fn spin(mut self, limit: Duration) -> Self {
-        self.common.spin = limit;
+        self.common.spin = Some(limit);
         self
     }
 

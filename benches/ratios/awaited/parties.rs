@@ -120,19 +120,27 @@ pub(crate) fn work(arguments: &[String]) {
 }
 
 /// How long this side looks again before it sleeps.
-fn spin(means: Means) -> Duration {
-    if means == Means::Spinning { SPIN } else { Duration::ZERO }
+fn spin(means: Means) -> Option<Duration> {
+    (means == Means::Spinning).then_some(SPIN)
 }
 
-async fn call_ours<R: Runtime>(seat: Seat, spin: Duration, calls: usize) -> Round {
-    let options = Client::<R, Packet, Packet>::options().codec(Postcard).spin(spin);
+async fn call_ours<R: Runtime>(seat: Seat, spin: Option<Duration>, calls: usize) -> Round {
+    let options = Client::<R, Packet, Packet>::options().codec(Postcard);
+    let options = match spin {
+        Some(limit) => options.spin(limit),
+        None => options,
+    };
     let client = options.open(&seat.pair).await.expect("a pair");
     seat.settle();
     clock(client, calls).await
 }
 
-async fn serve_ours<R: Runtime>(seat: Seat, spin: Duration) {
-    let options = Server::<R, Packet, Packet>::options().codec(Postcard).spin(spin);
+async fn serve_ours<R: Runtime>(seat: Seat, spin: Option<Duration>) {
+    let options = Server::<R, Packet, Packet>::options().codec(Postcard);
+    let options = match spin {
+        Some(limit) => options.spin(limit),
+        None => options,
+    };
     let options = options.end_of_writers(EndOfWriters::End);
     let mut server = options.open(&seat.pair).await.expect("a pair");
     seat.settle();

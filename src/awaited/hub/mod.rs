@@ -103,7 +103,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
         let state = State {
             session,
             alarm,
-            pause: Pause::new(common.spin),
+            pause: Pause::of_a_task(common.spin),
             notices,
             waiting: HashMap::default(),
             soonest: Deadline::NEVER,
@@ -267,6 +267,12 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
     fn wake_any(&mut self, woken: &mut Vec<Waker>) {
         let any = self.waiting.keys().next().copied();
         woken.extend(any.and_then(|key| self.waiting.remove(&key)).map(|waiting| waiting.waker));
+    }
+
+    /// Whether the hub is called when something comes, by this deadline at the latest, because
+    /// others wait for that.
+    fn listens_until(&self, deadline: Deadline) -> bool {
+        !self.waiting.is_empty() && self.soonest.earlier(deadline) == self.soonest
     }
 
     fn wait(&mut self, key: Key, waker: &Waker, deadline: Deadline) {

@@ -11,6 +11,7 @@ use super::{Hub, STEPS_A_TURN, Shared, State, tell, wake};
 use crate::awaited::runtime::Runtime;
 use crate::core::errand::{Errand, Key};
 use crate::core::link::Directions;
+use crate::core::session::Session;
 use crate::core::step::Wait;
 use crate::error::{Phase, Result};
 use crate::front::{Spell, Term};
@@ -81,7 +82,14 @@ impl<E> Visitor<E> {
                 if let Some(answer) = self.errand.peek(&mut state.session) {
                     return Some(answer);
                 }
-                (key, std::mem::take(&mut self.put_off))
+                let begins = std::mem::take(&mut self.put_off);
+                if begins && !state.session.has_output() && state.listens_until(self.term.deadline)
+                {
+                    // Another has written it, and the hub will hear of the answer.
+                    self.rest(state, key, cx);
+                    return None;
+                }
+                (key, begins)
             }
             None => {
                 let key = match self.errand.begin(&mut state.session) {
@@ -136,8 +144,7 @@ impl<E> Visitor<E> {
                 now = R::now();
                 continue;
             }
-            state.notices.begin(key, self.term.began, self.phase);
-            state.wait(key, cx.waker(), self.term.deadline);
+            self.rest(state, key, cx);
             if !state.is_ready(wait, now, &mut Context::from_waker(&hub.waker)) {
                 return None;
             }
@@ -149,9 +156,16 @@ impl<E> Visitor<E> {
         None
     }
 
+    /// Leaves the task's waker.
+    fn rest<R: Runtime, S: Shared<R>>(&self, state: &mut State<R, S>, key: Key, cx: &Context<'_>) {
+        state.notices.begin(key, self.term.began, self.phase);
+        state.wait(key, cx.waker(), self.term.deadline);
+    }
+
     /// Whether to look again at once, after a moment that has just passed.
-    fn spin<R: Runtime, S>(&mut self, state: &mut State<R, S>, now: Instant) -> bool {
-        if state.pause.is_off() {
+    fn spin<R: Runtime, S: Session>(&mut self, state: &mut State<R, S>, now: Instant) -> bool {
+        // Where others wait too, the thread has something better to do.
+        if state.pause.is_off() || state.session.is_busy() {
             return false;
         }
         let spell = self.spell.get_or_insert_with(|| state.pause.begin(now));

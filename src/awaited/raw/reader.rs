@@ -45,7 +45,7 @@ impl<R: Runtime> FifoReader<R> {
 
     /// Options.
     pub fn options() -> FifoReaderOptions<R> {
-        FifoReaderOptions::new().spin(Duration::ZERO)
+        FifoReaderOptions::new()
     }
 
     /// How many bytes the FIFO holds, where the platform says.

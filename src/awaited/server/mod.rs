@@ -60,7 +60,7 @@ impl<R: Runtime, Req, Rep> Server<R, Req, Rep> {
 
     /// Options, among them the codec.
     pub fn options() -> ServerOptions<Req, Rep, Json, R> {
-        ServerOptions::new().spin(Duration::ZERO)
+        ServerOptions::new()
     }
 }
 

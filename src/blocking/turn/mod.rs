@@ -76,7 +76,7 @@ impl<S: Shared> Turn<S> {
     pub(crate) fn new(session: S, common: &Common) -> Self {
         let state = State {
             session,
-            pause: Pause::new(common.spin),
+            pause: Pause::of_a_thread(common.spin),
             notices: Notices::new(&common.observer),
             wanted: Wait::readable(Deadline::NEVER),
             leaders: Vec::new(),

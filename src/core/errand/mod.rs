@@ -25,6 +25,7 @@ pub(crate) trait Errand<S> {
     type Answer;
 
     /// Whether it queues something to be written.
+    #[cfg_attr(not(any(feature = "tokio", feature = "async-io")), allow(dead_code))]
     const WRITES: bool;
 
     /// Begins, and answers under which key the session will wake this waiter.
@@ -34,6 +35,7 @@ pub(crate) trait Errand<S> {
     fn look(&mut self, session: &mut S, now: Instant) -> Option<Result<Self::Answer>>;
 
     /// The answer, if it is there whatever the time is.
+    #[cfg_attr(not(any(feature = "tokio", feature = "async-io")), allow(dead_code))]
     fn peek(&mut self, session: &mut S) -> Option<Result<Self::Answer>> {
         let _ = session;
         None

@@ -1,5 +1,7 @@
 //! Many tasks, one client.
 
+use std::time::Instant;
+
 use fifowire::awaited::{Client, Runtime, Server};
 use fifowire::codec::Bytes;
 use fifowire::{EndOfWriters, Pair};
@@ -9,7 +11,7 @@ use super::cut_after;
 use super::dropped::Pace;
 use crate::fronts::{AsyncIo, BlockOn, CurrentThread, Front, MultiThread, Smol};
 use crate::support::time::aside;
-use crate::support::{Scene, ms, scene_after};
+use crate::support::{OVERSHOOT, Scene, ms, scene_after};
 
 /// Of so many calls a third times out, a third is dropped, and a third is answered.
 const CALLS: u32 = 10_000;
@@ -63,10 +65,33 @@ fn every_other_reply_is_right<R: Runtime, B: BlockOn>(scene: &Scene) {
     serving.join();
 }
 
+/// Each of many calls that nobody answers, begun together, ends by a deadline of its own.
+fn every_deadline_of_many_is_kept<R: Runtime, B: BlockOn>(scene: &Scene) {
+    let pair = Pair::create(scene.directory(), "deadlines").unwrap();
+    let theirs = Pair::at(scene.directory(), "deadlines").unwrap();
+    B::block_on(async {
+        let _silent = Server::<R, u32, u32>::open(&theirs).await.unwrap();
+        let client = Client::<R, u32, u32>::open(&pair).await.unwrap();
+        // The longest first: those that come later have the earlier deadlines.
+        let calls = (1..=20).rev().map(|number| {
+            let client = client.clone();
+            async move {
+                let (began, timeout) = (Instant::now(), ms(10) * number);
+                client.request(&number).timeout(timeout).call().await.unwrap_err();
+                let took = began.elapsed();
+                assert!(took >= timeout && took <= timeout + OVERSHOOT, "{took:?} of {timeout:?}");
+            }
+        });
+        join_all(calls).await;
+        assert_eq!(client.in_flight(), 0);
+    });
+}
+
 #[test]
 fn tokio_current_thread_calls_by_thirds() {
     scene_after(AsyncIo::prepare, |scene| {
         every_other_reply_is_right::<fifowire::tokio::Tokio, CurrentThread>(scene);
+        every_deadline_of_many_is_kept::<fifowire::tokio::Tokio, CurrentThread>(scene);
     });
 }
 
@@ -74,6 +99,7 @@ fn tokio_current_thread_calls_by_thirds() {
 fn tokio_multi_thread_calls_by_thirds() {
     scene_after(AsyncIo::prepare, |scene| {
         every_other_reply_is_right::<fifowire::tokio::Tokio, MultiThread>(scene);
+        every_deadline_of_many_is_kept::<fifowire::tokio::Tokio, MultiThread>(scene);
     });
 }
 
@@ -81,5 +107,6 @@ fn tokio_multi_thread_calls_by_thirds() {
 fn async_io_calls_by_thirds() {
     scene_after(AsyncIo::prepare, |scene| {
         every_other_reply_is_right::<fifowire::async_io::AsyncIo, Smol>(scene);
+        every_deadline_of_many_is_kept::<fifowire::async_io::AsyncIo, Smol>(scene);
     });
 }
