@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![doc = include_str!("../docs/TRACING.md")]
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used, clippy::expect_used)]
 
@@ -21,6 +22,7 @@ mod stats;
 mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod trace;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

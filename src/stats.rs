@@ -69,6 +69,27 @@ pub struct LinkStats {
     pub replaced: u64,
 }
 
+/// What an end of one FIFO has been through, as far as [events](crate::trace) tell of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Bytes that were of no frame.
+    pub(crate) skipped_bytes: u64,
+    /// Frames and messages that are not whole: heard so, or left so by a call that failed.
+    pub(crate) torn: u64,
+    pub(crate) ends: EndStats,
+}
+
+/// How one side came to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EndStats {
+    /// Times it was opened.
+    pub(crate) opened: u64,
+    /// Times the descriptor was exchanged because the last writer had left.
+    pub(crate) renewed: u64,
+    /// Times it was left because the path names another FIFO.
+    pub(crate) replaced: u64,
+}
+
 impl LinkStats {
     /// The sum of two shares.
     pub(crate) fn plus(self, other: Self) -> Self {

@@ -1,11 +1,15 @@
 //! The calling side of a pair.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::Runtime;
-use super::hub::{Handle, Hub};
+use super::hub::{Handle, Hub, Visit};
 #[cfg(feature = "tower")]
 use super::service::Readiness;
 use crate::codec::{self, Codec, Json};
@@ -17,8 +21,10 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
 use crate::front::{ClientOptions, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
+use crate::pipe::Opener;
 use crate::stats::LinkStats;
 use crate::sys;
+use crate::trace::Span;
 
 /// Calls a [`Server`](super::Server) over a [`Pair`]; the awaited form of
 /// [`Client`](crate::Client).
@@ -90,7 +96,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     /// As [`call`](Self::call).
     pub async fn ping(&self, timeout: Duration) -> Result<Duration> {
         let term = Term::timeout(timeout);
-        let pong = self.hub.run(Calling::ping(term.deadline), term, Phase::Reply).await?;
+        let span = self.span();
+        let pong = self.run(&span, Calling::ping(term.deadline), term);
+        let pong = span.clone().around(pong).await?;
         self.hub.with(|caller| caller.link_mut().recycle(pong.body));
         Ok(term.began.elapsed())
     }
@@ -106,14 +114,29 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     }
 
     async fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
+        let span = self.span();
+        span.clone().around(self.call_in(&span, request, term)).await
+    }
+
+    /// The span of a call.
+    pub(super) fn span(&self) -> Span {
+        Span::call(|| self.hub.with(|caller| caller.link().outgoing().path().to_path_buf()))
+    }
+
+    async fn call_in(&self, span: &Span, request: &Req, term: Term) -> Result<Rep> {
         let calling = self.calling(request, term)?;
         let mut place = None;
         if self.wait_when_full {
             place = Some(self.place(term).await?);
         }
         let calling = calling.at(place.as_ref().map(Place::key));
-        let reply = self.hub.run(calling, term, Phase::Reply).await?;
+        let reply = self.run(span, calling, term).await?;
         self.decode(reply, term)
+    }
+
+    async fn run(&self, span: &Span, calling: Calling, term: Term) -> Result<Event> {
+        let mut visit = self.hub.run(calling, term, Phase::Reply);
+        poll_fn(|cx| poll_call(&mut visit, span, cx)).await
     }
 
     /// A place among the calls in flight, waited for if need be.
@@ -231,6 +254,24 @@ impl<R: Runtime, Req, Rep, C> fmt::Debug for Call<'_, R, Req, Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
     }
+}
+
+/// Polls a call inside of its span, which is told the call's number once that is queued.
+pub(super) fn poll_call<H, R>(
+    visit: &mut Visit<H, R, Machine<R>, Calling>,
+    span: &Span,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Event>>
+where
+    H: Deref<Target = Hub<R, Machine<R>>> + Unpin,
+    R: Runtime,
+{
+    let before = visit.errand().id();
+    let polled = Pin::new(&mut *visit).poll(cx);
+    if let (None, Some(id)) = (before, visit.errand().id()) {
+        span.identify(id);
+    }
+    polled
 }
 
 /// A place among the calls in flight, given back when it is dropped, unless a call has begun there.

@@ -20,6 +20,8 @@ use crate::framing::Framing;
 use crate::front::{Common, Notices, Pause, Spell, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
+use crate::stats::Tally;
+use crate::trace::News;
 
 /// What can be waited on.
 pub(super) trait Endpoint<R: Runtime> {
@@ -31,6 +33,11 @@ pub(super) trait Endpoint<R: Runtime> {
     /// Only time has passed since the last step: what to wait for from here on, unless that is for
     /// a step to say.
     fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait>;
+
+    /// What it has counted, as far as that is told; one that is not open yet has not.
+    fn tally(&self) -> Tally {
+        Tally::default()
+    }
 }
 
 /// How one endpoint waits.
@@ -39,6 +46,7 @@ pub(super) struct Waiter<R: Runtime> {
     alarm: Alarm<R>,
     pause: Pause,
     notices: Notices,
+    news: News,
 }
 
 /// One wait, from the first poll to the last.
@@ -78,6 +86,7 @@ impl<R: Runtime> Waiter<R> {
             alarm: Alarm::new(),
             pause: Pause::of_a_task(common.spin),
             notices: Notices::new(&common.observer),
+            news: News::default(),
         }
     }
 
@@ -95,6 +104,8 @@ impl<R: Runtime> Waiter<R> {
     ) -> Poll<Result<T>> {
         let done = ready!(self.poll_done(wake, endpoint, cx, step));
         self.notices.end(ITSELF);
+        self.news.ended(&done);
+        self.tell_news(endpoint);
         Poll::Ready(done.map_err(|error| wake.term.sign(error.at(endpoint.path()))))
     }
 
@@ -141,6 +152,7 @@ impl<R: Runtime> Waiter<R> {
             if let Some(notice) = notice {
                 notice.tell(endpoint.path());
             }
+            self.tell_news(endpoint);
             if wait.until.passed(now) {
                 break;
             }
@@ -151,6 +163,13 @@ impl<R: Runtime> Waiter<R> {
         wake.wait = None;
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn tell_news(&mut self, endpoint: &impl Endpoint<R>) {
+        let news = self.news.due(endpoint.path(), || endpoint.tally(), R::now);
+        if let Some(news) = news {
+            news.tell();
+        }
     }
 
     fn poll_wait(
@@ -195,6 +214,10 @@ impl<R: Runtime, F: Framing> Endpoint<R> for Incoming<ReadOpener<R::Reader>, F> 
     fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
         self.look(now, deadline)
     }
+
+    fn tally(&self) -> Tally {
+        self.tally()
+    }
 }
 
 impl<R: Runtime, F: Framing> Endpoint<R> for Outgoing<WriteOpener<R::Writer>, F> {
@@ -207,5 +230,9 @@ impl<R: Runtime, F: Framing> Endpoint<R> for Outgoing<WriteOpener<R::Writer>, F>
     }
     fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
         self.look(now, deadline)
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally()
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tower_service::Service;
 
-use super::client::{Client, Machine, Place};
+use super::client::{Client, Machine, Place, poll_call};
 use super::hub::{Handle, Visit};
 use super::runtime::Runtime;
 use crate::codec::Codec;
@@ -15,6 +15,7 @@ use crate::core::errand::{Calling, Reserving};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::front::Term;
+use crate::trace::Span;
 
 /// Ready once there is a place for one more call, which is then held for this clone until it calls
 /// or is dropped. Places are given in the order in which they were asked for. A clone is not ready
@@ -59,7 +60,8 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let term = Term::timeout(self.timeout);
         let place = std::mem::take(&mut self.readiness).into_place();
-        let state = match self.calling(&request, term) {
+        let span = self.span();
+        let state = match span.enter(|| self.calling(&request, term)) {
             Ok(calling) => {
                 let calling = calling.at(place.as_ref().map(Place::key));
                 let visit = Visit::new(self.hub.clone(), calling, term, Phase::Reply);
@@ -67,7 +69,7 @@ where
             }
             Err(error) => State::Refused(Some(error)),
         };
-        ServiceCall { client: self.clone(), term, state }
+        ServiceCall { client: self.clone(), term, span, state }
     }
 }
 
@@ -95,6 +97,7 @@ impl<R: Runtime> Readiness<R> {
 pub struct ServiceCall<R: Runtime, Req, Rep, C> {
     client: Client<R, Req, Rep, C>,
     term: Term,
+    span: Span,
     state: State<R>,
 }
 
@@ -114,13 +117,13 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Rep>> {
         let this = &mut *self;
-        match &mut this.state {
+        this.span.enter(|| match &mut this.state {
             State::Called { visit, .. } => {
-                let reply = ready!(Pin::new(visit).poll(cx))?;
+                let reply = ready!(poll_call(visit, &this.span, cx))?;
                 Poll::Ready(this.client.decode(reply, this.term))
             }
             State::Refused(error) => error.take().map_or(Poll::Pending, |e| Poll::Ready(Err(e))),
-        }
+        })
     }
 }
 

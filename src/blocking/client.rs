@@ -14,8 +14,10 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
 use crate::front::{ClientOptions, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
+use crate::pipe::Opener;
 use crate::stats::LinkStats;
 use crate::sys;
+use crate::trace::Span;
 
 /// Calls a [`Server`](super::Server) over a [`Pair`]: requests of type `Req`, replies of type
 /// `Rep`.
@@ -106,7 +108,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// As [`call`](Self::call).
     pub fn ping(&self, timeout: Duration) -> Result<Duration> {
         let term = Term::timeout(timeout);
-        let pong = self.turn.run(Calling::ping(term.deadline), term.began, term, Phase::Reply)?;
+        let (span, ping) = (self.span(), Calling::ping(term.deadline));
+        let pong = span.enter(|| self.turn.run_in(&span, ping, term.began, term, Phase::Reply))?;
         self.turn.with(|caller| caller.link_mut().recycle(pong.body));
         Ok(term.began.elapsed())
     }
@@ -122,6 +125,15 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
+        let span = self.span();
+        span.enter(|| self.call_in(&span, request, term))
+    }
+
+    fn span(&self) -> Span {
+        Span::call(|| self.turn.with(|caller| caller.link().outgoing().path().to_path_buf()))
+    }
+
+    fn call_in(&self, span: &Span, request: &Req, term: Term) -> Result<Rep> {
         let mut body = self.turn.with(|caller| caller.request_body());
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
@@ -132,7 +144,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
             now = Instant::now();
         }
         let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline).at(place);
-        let reply = self.turn.run(calling, now, term, Phase::Reply)?;
+        let reply = self.turn.run_in(span, calling, now, term, Phase::Reply)?;
         self.decode(reply).map_err(|error| self.sign(error, term))
     }
 

@@ -12,7 +12,9 @@ use crate::framing::Framing;
 use crate::front::{Common, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
+use crate::stats::Tally;
 use crate::sys::{self, Ends};
+use crate::trace::News;
 
 /// What can be waited on.
 pub(crate) trait Endpoint {
@@ -20,6 +22,11 @@ pub(crate) trait Endpoint {
 
     /// The descriptors that are open now.
     fn ends(&self) -> Ends<'_>;
+
+    /// What it has counted, as far as that is told; one that is not open yet has not.
+    fn tally(&self) -> Tally {
+        Tally::default()
+    }
 }
 
 /// How one endpoint waits.
@@ -27,11 +34,16 @@ pub(crate) trait Endpoint {
 pub(crate) struct Waiter {
     pause: Pause,
     notices: Notices,
+    news: News,
 }
 
 impl Waiter {
     pub(crate) fn new(common: &Common) -> Self {
-        Self { pause: Pause::of_a_thread(common.spin), notices: Notices::new(&common.observer) }
+        Self {
+            pause: Pause::of_a_thread(common.spin),
+            notices: Notices::new(&common.observer),
+            news: News::default(),
+        }
     }
 }
 
@@ -45,6 +57,8 @@ pub(crate) fn drive<E: Endpoint, T>(
 ) -> Result<T> {
     let done = waiter.drive(endpoint, term, phase, step);
     waiter.notices.end(ITSELF);
+    waiter.news.ended(&done);
+    waiter.tell_news(endpoint);
     done.map_err(|error| term.sign(error.at(endpoint.path())))
 }
 
@@ -84,8 +98,16 @@ impl Waiter {
             if let Some(notice) = notice {
                 notice.tell(endpoint.path());
             }
+            self.tell_news(endpoint);
             sleep(endpoint.ends(), until, now)?;
             now = Instant::now();
+        }
+    }
+
+    fn tell_news(&mut self, endpoint: &impl Endpoint) {
+        let news = self.news.due(endpoint.path(), || endpoint.tally(), Instant::now);
+        if let Some(news) = news {
+            news.tell();
         }
     }
 }
@@ -109,6 +131,10 @@ impl<F: Framing> Endpoint for Incoming<ReadOpener, F> {
         let reader = self.end().map(|end| end.as_fd());
         Ends { reader, writer: None, watch: self.opener().watch().map(|watch| watch.as_fd()) }
     }
+
+    fn tally(&self) -> Tally {
+        self.tally()
+    }
 }
 
 impl<F: Framing> Endpoint for Outgoing<WriteOpener, F> {
@@ -119,5 +145,9 @@ impl<F: Framing> Endpoint for Outgoing<WriteOpener, F> {
     fn ends(&self) -> Ends<'_> {
         let writer = self.end().map(|end| end.as_fd());
         Ends { reader: None, writer, watch: self.opener().watch().map(|watch| watch.as_fd()) }
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally()
     }
 }

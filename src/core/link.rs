@@ -14,7 +14,7 @@ use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing};
-use crate::stats::LinkStats;
+use crate::stats::{LinkStats, Tally};
 
 /// Both directions of a session.
 #[derive(Debug)]
@@ -197,6 +197,17 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// What has been seen so far.
     pub(crate) fn stats(&self) -> LinkStats {
         self.inbox.stats.plus(self.stats)
+    }
+
+    /// What is told of the FIFO that comes in.
+    pub(crate) fn incoming_tally(&self) -> Tally {
+        let LinkStats { skipped_bytes, torn, .. } = self.inbox.stats;
+        Tally { skipped_bytes, torn, ends: self.incoming.stats() }
+    }
+
+    /// What is told of the FIFO that goes out.
+    pub(crate) fn outgoing_tally(&self) -> Tally {
+        Tally { ends: self.outgoing.stats(), ..Tally::default() }
     }
 
     /// Opens the incoming FIFO.

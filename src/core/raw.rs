@@ -13,6 +13,7 @@ use super::writing_end::WritingEnd;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing, Write};
+use crate::stats::{EndStats, Tally};
 
 /// An end that is being opened.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(crate) struct RawReading<O: Opener> {
     open: ReadingEnd<O::End>,
     opener: O,
     on_end: EndOfWriters,
+    stats: EndStats,
 }
 
 /// An end that is written to.
@@ -73,7 +75,8 @@ impl<O: Opener> Unopened<O> {
 impl<O: Opener<End: Source>> RawReading<O> {
     /// What `opener` has opened.
     pub(crate) fn new(opener: O, end: O::End, on_end: EndOfWriters, now: Instant) -> Self {
-        Self { open: ReadingEnd::new(end, now), opener, on_end }
+        let stats = EndStats { opened: 1, ..EndStats::default() };
+        Self { open: ReadingEnd::new(end, now), opener, on_end, stats }
     }
 
     pub(crate) fn opener(&self) -> &O {
@@ -89,6 +92,11 @@ impl<O: Opener<End: Source>> RawReading<O> {
         self.open.end_mut()
     }
 
+    /// What is told of this FIFO.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { ends: self.stats, ..Tally::default() }
+    }
+
     /// Reads what is there into `buffer`; zero is the end.
     pub(crate) fn step(
         &mut self,
@@ -102,7 +110,11 @@ impl<O: Opener<End: Source>> RawReading<O> {
         match self.open.read(|end| end.try_read(buffer))? {
             Read::Bytes(count) => return Ok(Step::Done(count)),
             Read::WritersGone if self.on_end == EndOfWriters::End => return Ok(Step::Done(0)),
-            Read::WritersGone => same(self.open.renew()?, Phase::Read)?,
+            Read::WritersGone => {
+                let standing = self.open.renew()?;
+                self.stats.renewed += u64::from(standing == Standing::Same);
+                same(standing, Phase::Read)?;
+            }
             Read::Empty | Read::NoWriterYet => {}
         }
         self.wait(now, deadline)

@@ -10,6 +10,7 @@ use super::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::pipe::{Opener, Read, Source, Standing};
+use crate::stats::EndStats;
 
 /// A reading end, open or not.
 #[derive(Debug)]
@@ -18,11 +19,12 @@ pub(crate) struct ReadSide<O: Opener> {
     open: Option<ReadingEnd<O::End>>,
     opener: O,
     opening: Opening,
+    stats: EndStats,
 }
 
 impl<O: Opener<End: Source>> ReadSide<O> {
     pub(crate) fn new(opener: O) -> Self {
-        Self { open: None, opener, opening: Opening::new() }
+        Self { open: None, opener, opening: Opening::new(), stats: EndStats::default() }
     }
 
     pub(crate) fn opener(&self) -> &O {
@@ -36,6 +38,10 @@ impl<O: Opener<End: Source>> ReadSide<O> {
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     pub(crate) fn end_mut(&mut self) -> Option<&mut O::End> {
         self.open.as_mut().map(ReadingEnd::end_mut)
+    }
+
+    pub(crate) fn stats(&self) -> EndStats {
+        self.stats
     }
 
     /// Whether anybody has had the FIFO open for writing since this end was opened.
@@ -57,6 +63,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         Ok(step.map(|end| {
             self.open = Some(ReadingEnd::new(end, now));
             self.opening = Opening::new();
+            self.stats.opened += 1;
         }))
     }
 
@@ -78,6 +85,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
     pub(crate) fn renew(&mut self) -> Result<Standing> {
         let Some(open) = &mut self.open else { return Ok(Standing::Missing) };
         let standing = open.renew()?;
+        self.stats.renewed += u64::from(standing == Standing::Same);
         self.leave_replaced(standing);
         Ok(standing)
     }
@@ -112,6 +120,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
     fn leave_replaced(&mut self, standing: Standing) {
         if standing == Standing::Replaced {
             self.open = None;
+            self.stats.replaced += 1;
         }
     }
 

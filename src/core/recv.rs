@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::framing::Framing;
 use crate::pipe::{Opener, Read, Source, Standing};
-use crate::stats::ReceiverStats;
+use crate::stats::{ReceiverStats, Tally};
 
 /// What a receiver does once the last writer has left and everything is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,12 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
 
     pub(crate) fn stats(&self) -> ReceiverStats {
         self.messages.stats
+    }
+
+    /// What is told of this FIFO.
+    pub(crate) fn tally(&self) -> Tally {
+        let ReceiverStats { skipped_bytes, torn, .. } = self.messages.stats;
+        Tally { skipped_bytes, torn, ends: self.side.stats() }
     }
 
     pub(crate) fn message(&mut self, found: Found) -> Message<'_> {

@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::framing::{Framing, Room};
 use crate::pipe::{Opener, Sink, Standing, Write};
-use crate::stats::SenderStats;
+use crate::stats::{SenderStats, Tally};
 
 /// The sending machine: what is framed and not yet written lives here, not in any call.
 #[derive(Debug)]
@@ -70,6 +70,11 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
 
     pub(crate) fn stats(&self) -> SenderStats {
         self.units.stats
+    }
+
+    /// What is told of this FIFO.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally { torn: self.stats().poisoned, ends: self.side.stats(), ..Tally::default() }
     }
 
     /// Opens the end: done once a reader is there.

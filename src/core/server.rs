@@ -56,6 +56,13 @@ pub(crate) struct Caller {
     id: u64,
 }
 
+impl Caller {
+    /// The number that the caller has given its request.
+    pub(crate) fn id(self) -> u64 {
+        self.id
+    }
+}
+
 impl Asked {
     pub(crate) fn message(&self) -> &[u8] {
         &self.body[Remaining::LEN..]

@@ -9,6 +9,7 @@ use super::writing_end::WritingEnd;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Standing};
+use crate::stats::EndStats;
 
 /// A writing end, open or not.
 #[derive(Debug)]
@@ -17,15 +18,20 @@ pub(crate) struct WriteSide<O: Opener> {
     open: Option<WritingEnd<O::End>>,
     opener: O,
     opening: Opening,
+    stats: EndStats,
 }
 
 impl<O: Opener<End: Sink>> WriteSide<O> {
     pub(crate) fn new(opener: O) -> Self {
-        Self { open: None, opener, opening: Opening::new() }
+        Self { open: None, opener, opening: Opening::new(), stats: EndStats::default() }
     }
 
     pub(crate) fn opener(&self) -> &O {
         &self.opener
+    }
+
+    pub(crate) fn stats(&self) -> EndStats {
+        self.stats
     }
 
     pub(crate) fn end(&self) -> Option<&O::End> {
@@ -46,6 +52,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
         Ok(step.map(|end| {
             self.open = Some(WritingEnd::new(end, now));
             self.opening = Opening::new();
+            self.stats.opened += 1;
         }))
     }
 
@@ -88,6 +95,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
         let standing = open.check(now)?;
         if standing == Standing::Replaced {
             self.open = None;
+            self.stats.replaced += 1;
         }
         Ok(standing)
     }

@@ -5,6 +5,7 @@ mod client_options;
 mod common;
 mod fifo_reader_options;
 mod fifo_writer_options;
+mod link_news;
 mod notices;
 mod pause;
 mod receiver_options;
@@ -19,6 +20,7 @@ pub use common::Waiting;
 pub(crate) use common::{MAX_MESSAGE, message_limit};
 pub use fifo_reader_options::FifoReaderOptions;
 pub use fifo_writer_options::FifoWriterOptions;
+pub(crate) use link_news::{LinkNews, LinkReport};
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use notices::Notice;
 pub(crate) use notices::Notices;

@@ -1,4 +1,5 @@
-//! Telling the observer of an endpoint about long waits: at most once a second, however many wait.
+//! Telling the observer of an endpoint, and whoever traces, about long waits: at most once a second,
+//! however many wait.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -6,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::common::{Observer, Waiting};
 use crate::core::step::Wait;
 use crate::error::Phase;
+use crate::trace;
 
 /// Who waits on one endpoint, and when that was told last. Where nobody is told, it keeps nothing.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Notices {
 
     /// A call waits that began then; `key` tells it from others that wait here.
     pub(crate) fn begin(&mut self, key: u64, began: Instant, phase: Phase) {
-        if !self.observer.is_set() {
+        if !self.observer.is_set() && !trace::may_tell_waits() {
             return;
         }
         match self.waits.iter_mut().find(|wait| wait.key == key) {
@@ -85,7 +87,9 @@ impl Notice {
     }
 
     pub(crate) fn tell(&self, path: &Path) {
-        self.observer.tell(&Waiting { path, phase: self.phase, elapsed: self.elapsed });
+        let Self { observer, phase, elapsed } = self;
+        observer.tell(&Waiting { path, phase: *phase, elapsed: *elapsed });
+        trace::waiting(path, *phase, *elapsed);
     }
 }
 

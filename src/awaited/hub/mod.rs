@@ -30,7 +30,7 @@ use crate::core::session::Session;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
-use crate::front::{Common, Notice, Notices, Pause, Term};
+use crate::front::{Common, LinkNews, LinkReport, Notice, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 pub(super) use handle::Handle;
 pub(super) use visit::Visit;
@@ -60,6 +60,7 @@ struct State<R: Runtime, S> {
     alarm: Alarm<R>,
     pause: Pause,
     notices: Notices,
+    news: LinkNews,
     waiting: HashMap<Key, Waiting, BuildHasherDefault<Spread>>,
     /// When the first of those that wait wants to look; it may have left since.
     soonest: Deadline,
@@ -105,6 +106,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
             alarm,
             pause: Pause::of_a_task(common.spin),
             notices,
+            news: LinkNews::default(),
             waiting: HashMap::default(),
             soonest: Deadline::NEVER,
         };
@@ -154,7 +156,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     /// Steps the session for those that wait, wherever this is called.
     fn turn(&self) {
         self.again.store(true, Ordering::SeqCst);
-        let (mut woken, mut notice) = (Vec::new(), None);
+        let (mut woken, mut notice, mut report) = (Vec::new(), None, None);
         for _ in 0..STEPS_A_TURN {
             if !self.again.load(Ordering::SeqCst) {
                 break;
@@ -169,13 +171,14 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
             let mut cx = Context::from_waker(&self.waker);
             notice = notice.or(state.notice());
             state.turn(&mut cx, &mut woken);
+            report = report.or_else(|| state.report());
             // The runtime may ask for patience by calling at once: then a task goes on.
             if self.again.load(Ordering::SeqCst) {
                 state.wake_any(&mut woken);
             }
         }
         wake(woken);
-        tell(notice);
+        tell(notice, report);
     }
 
     /// After the hub was taken: takes the turn that somebody may have come for meanwhile.
@@ -264,6 +267,11 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
         notice.map(|notice| (self.session.path(notice.phase()).to_path_buf(), notice))
     }
 
+    /// What there is to tell of the connection.
+    fn report(&mut self) -> Option<LinkReport> {
+        self.news.due(&self.session, R::now)
+    }
+
     fn wake_any(&mut self, woken: &mut Vec<Waker>) {
         let any = self.waiting.keys().next().copied();
         woken.extend(any.and_then(|key| self.waiting.remove(&key)).map(|waiting| waiting.waker));
@@ -308,9 +316,12 @@ fn is_some_news(polled: Poll<io::Result<()>>) -> bool {
     polled.is_ready()
 }
 
-/// Outside of the lock: the observer is the host's, and may look at this very session.
-fn tell(notice: Option<(PathBuf, Notice)>) {
+/// Outside of the lock: who is told is the host's, and may look at this very session.
+fn tell(notice: Option<(PathBuf, Notice)>, report: Option<LinkReport>) {
     notice.inspect(|(path, notice)| notice.tell(path));
+    if let Some(report) = report {
+        report.tell();
+    }
 }
 
 /// Outside of the lock: a waker is the host's, and may do anything.

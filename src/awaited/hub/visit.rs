@@ -57,6 +57,10 @@ where
             visitor: Visitor { errand, key: None, term, phase, spell: None, put_off: false },
         }
     }
+
+    pub(in crate::awaited) fn errand(&self) -> &E {
+        &self.visitor.errand
+    }
 }
 
 impl<E> Visitor<E> {
@@ -205,14 +209,16 @@ where
                 state.pause.end(spell, R::now());
             }
             visitor.leave(&mut state);
+            state.news.ended(&answer);
             // Its place may be another's now.
             state.wake_ready(None, &mut woken);
             answer.map_err(|error| visitor.term.sign(state.session.place(error, visitor.phase)))
         });
+        let report = state.report();
         drop(state);
         wake(woken);
         hub.hear_again();
-        tell(notice);
+        tell(notice, report);
         answer.map_or(Poll::Pending, Poll::Ready)
     }
 }

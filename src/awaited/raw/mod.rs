@@ -16,6 +16,7 @@ use crate::core::step::Wait;
 use crate::deadline::Deadline;
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
+use crate::stats::Tally;
 pub use reader::FifoReader;
 pub use writer::FifoWriter;
 
@@ -45,6 +46,10 @@ impl<R: Runtime> Endpoint<R> for RawReading<ReadOpener<R::Reader>> {
 
     fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
         self.look(now, deadline)
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally()
     }
 }
 

@@ -95,8 +95,10 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
                 Came::Done => {}
                 Came::Request(Request { value, responder }) => {
                     let context = Context { deadline: responder.deadline(), stop: stop.clone() };
-                    let begun = catch_unwind(AssertUnwindSafe(|| handler(value, context)));
-                    running.push(answered(begun, responder));
+                    let span = responder.span();
+                    let begin = AssertUnwindSafe(|| handler(value, context));
+                    let begun = span.enter(|| catch_unwind(begin));
+                    running.push(span.around(answered(begun, responder)));
                 }
                 Came::End(end) => {
                     ended = end;

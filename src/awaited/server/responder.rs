@@ -17,6 +17,8 @@ use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
 use crate::front::Term;
 use crate::node::{ReadOpener, WriteOpener};
+use crate::pipe::Opener;
+use crate::trace::Span;
 
 /// A request, and the means to answer it.
 pub struct Request<R: Runtime, Req, Rep, C: Codec<Rep> = Json> {
@@ -52,6 +54,13 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         memory: Vec<u8>,
     ) -> Self {
         Self { shared: Some(shared), caller, deadline, memory, replies: PhantomData }
+    }
+
+    /// The span of this request.
+    pub(super) fn span(&self) -> Span {
+        let Some(shared) = &self.shared else { return Span::none() };
+        let path = |answerer: &mut Machine<R>| answerer.link().incoming().path().to_path_buf();
+        Span::request(|| shared.hub.with(path), self.caller.id())
     }
 
     /// When the caller stops waiting.

@@ -10,6 +10,7 @@ use super::drive::Endpoint;
 use crate::core::raw::{RawReading, RawWriting, Unopened};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
+use crate::stats::Tally;
 use crate::sys::Ends;
 pub use reader::FifoReader;
 pub use writer::FifoWriter;
@@ -41,6 +42,10 @@ impl Endpoint for RawReading<ReadOpener> {
 
     fn ends(&self) -> Ends<'_> {
         Ends { reader: Some(self.end().as_fd()), ..Ends::default() }
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally()
     }
 }
 

@@ -117,16 +117,18 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
             let context = Context { deadline: responder.deadline(), stop: &stop };
             // The handler is the user's, and so are its error's words and its reply's bytes; what
             // they left half done is the user's to know.
-            let outcome = catch_unwind(AssertUnwindSafe(|| {
-                handler(value, &context).map_err(|error| error.to_string())
-            }));
-            let sent = catch_unwind(AssertUnwindSafe(|| match outcome {
-                Ok(Ok(reply)) => responder.send(&reply),
-                Ok(Err(words)) => responder.fail(words),
-                Err(panic) => responder.panicked(&*panic),
-            }));
-            // The client that asked may be gone or stuck; the next one is not.
-            drop(sent);
+            responder.span().enter(|| {
+                let outcome = catch_unwind(AssertUnwindSafe(|| {
+                    handler(value, &context).map_err(|error| error.to_string())
+                }));
+                let sent = catch_unwind(AssertUnwindSafe(|| match outcome {
+                    Ok(Ok(reply)) => responder.send(&reply),
+                    Ok(Err(words)) => responder.fail(words),
+                    Err(panic) => responder.panicked(&*panic),
+                }));
+                // The client that asked may be gone or stuck; the next one is not.
+                drop(sent);
+            });
             if stop.get() {
                 return Ok(());
             }

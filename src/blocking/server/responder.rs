@@ -16,6 +16,8 @@ use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
 use crate::front::Term;
 use crate::node::{ReadOpener, WriteOpener};
+use crate::pipe::Opener;
+use crate::trace::Span;
 
 /// A request, and the means to answer it.
 pub struct Request<Req, Rep, C: Codec<Rep> = Json> {
@@ -51,6 +53,13 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         memory: Vec<u8>,
     ) -> Self {
         Self { shared: Some(shared), caller, deadline, memory, replies: PhantomData }
+    }
+
+    /// The span of this request.
+    pub(super) fn span(&self) -> Span {
+        let Some(shared) = &self.shared else { return Span::none() };
+        let path = |answerer: &mut Machine| answerer.link().incoming().path().to_path_buf();
+        Span::request(|| shared.turn.with(path), self.caller.id())
     }
 
     /// When the caller stops waiting.
@@ -157,8 +166,10 @@ impl<Rep, C: Codec<Rep>> fmt::Debug for Responder<Rep, C> {
 
 /// What a server shares with the replies that are under way.
 pub(super) struct Shared<C> {
-    pub(super) turn: Turn<Answerer<ReadOpener, WriteOpener>>,
+    pub(super) turn: Turn<Machine>,
     pub(super) codec: C,
     pub(super) timeout: Duration,
     pub(super) max_message: usize,
 }
+
+type Machine = Answerer<ReadOpener, WriteOpener>;

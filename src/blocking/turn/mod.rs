@@ -22,9 +22,10 @@ use crate::core::session::Session;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
-use crate::front::{Common, Notices, Pause, Term};
+use crate::front::{Common, LinkNews, LinkReport, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Ends, Watch};
+use crate::trace::Span;
 use visit::Visit;
 
 /// What threads take turns at: a session over FIFOs.
@@ -51,6 +52,7 @@ struct State<S> {
     session: S,
     pause: Pause,
     notices: Notices,
+    news: LinkNews,
     /// What the session waited for as of the last step.
     wanted: Wait,
     /// What each leader sleeps for.
@@ -78,6 +80,7 @@ impl<S: Shared> Turn<S> {
             session,
             pause: Pause::of_a_thread(common.spin),
             notices: Notices::new(&common.observer),
+            news: LinkNews::default(),
             wanted: Wait::readable(Deadline::NEVER),
             leaders: Vec::new(),
             parked: BTreeMap::new(),
@@ -136,16 +139,42 @@ impl<S: Shared> Turn<S> {
         term: Term,
         phase: Phase,
     ) -> Result<E::Answer> {
+        self.run_in(&Span::none(), errand, now, term, phase)
+    }
+
+    /// As [`run`](Self::run), for an errand that has a span, which is told its key.
+    pub(crate) fn run_in<E: Errand<S>>(
+        &self,
+        span: &Span,
+        errand: E,
+        now: Instant,
+        term: Term,
+        phase: Phase,
+    ) -> Result<E::Answer> {
         let mut visit = Visit::new(self, errand, now, term, phase);
         let mut state = self.lock();
-        if let Err(error) = visit.begin(&mut state) {
-            return Err(term.sign(state.session.place(error, phase)));
+        let key = match visit.begin(&mut state) {
+            Ok(key) => key,
+            Err(error) => return Err(term.sign(state.session.place(error, phase))),
+        };
+        if span.is_told() {
+            drop(state);
+            span.identify(key);
+            state = self.lock();
         }
         loop {
             match visit.look(&mut state) {
                 Ok(answer) => {
                     visit.leave(&mut state);
-                    return answer.map_err(|error| term.sign(state.session.place(error, phase)));
+                    state.news.ended(&answer);
+                    let report = state.report();
+                    let answer =
+                        answer.map_err(|error| term.sign(state.session.place(error, phase)));
+                    drop(state);
+                    if let Some(report) = report {
+                        report.tell();
+                    }
+                    return answer;
                 }
                 Err(wait) => state = visit.rest(state, wait)?,
             }
@@ -199,6 +228,11 @@ impl<S: Shared> State<S> {
         // Whether reading was left out or left to a leader, somebody must watch for it.
         self.wanted = Wait { readable: true, ..wait };
         Ok(wait)
+    }
+
+    /// What there is to tell of the connection.
+    fn report(&mut self) -> Option<LinkReport> {
+        self.news.due(&self.session, Instant::now)
     }
 
     fn lead(&mut self, wait: Wait, now: Instant) -> Wait {

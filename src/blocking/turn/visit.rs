@@ -40,7 +40,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         Self { turn, errand, key, here, term, phase, now, read, spell: None }
     }
 
-    pub(super) fn begin(&mut self, state: &mut State<S>) -> Result<()> {
+    pub(super) fn begin(&mut self, state: &mut State<S>) -> Result<Key> {
         self.key = self.errand.begin(&mut state.session)?;
         self.here = true;
         // What was just queued is written first, and nothing is read: an answer cannot be there
@@ -48,7 +48,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         // to be read may be that the peer has left.
         let heard_at = state.session.link().heard_at();
         self.read = heard_at.is_none_or(|at| self.now >= at + SILENCE);
-        Ok(())
+        Ok(self.key)
     }
 
     /// Steps the session and looks for the answer; `Err` is what to wait for.
@@ -120,11 +120,15 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         let (notice, wait) = state.notices.due(self.now, wait);
         let path = |phase| state.session.path(phase).to_path_buf();
         let notice = notice.map(|notice| (path(notice.phase()), notice));
+        let report = state.report();
         let ends = HeldEnds::of(state.session.link());
         drop(state);
-        // The observer is the host's: it may be slow, look at this very session, or panic.
+        // Who is told is the host's: it may be slow, look at this very session, or panic.
         if let Some((path, notice)) = notice {
             notice.tell(&path);
+        }
+        if let Some(report) = report {
+            report.tell();
         }
         let slept = sleep(ends.borrow(), wait, self.now);
         slept.map_err(|error| {

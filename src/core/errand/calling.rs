@@ -46,6 +46,12 @@ impl Calling {
         self
     }
 
+    /// The number of the call, once it is queued.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn id(&self) -> Option<CallId> {
+        (self.id != 0).then_some(self.id)
+    }
+
     fn new(asks: Asks, deadline: Deadline) -> Self {
         Self { asks, place: None, id: 0, deadline, answered: false }
     }
