@@ -13,3 +13,4 @@ mod permissions;
 mod requirements;
 mod shared_senders;
 mod support;
+mod tracing;

@@ -17,6 +17,8 @@ use fifowire::awaited::{FifoReader, FifoWriter};
 use fifowire::codec::Bytes;
 use fifowire::{EndOfWriters, Error, Pair, Result};
 
+use crate::support::log::current_span;
+
 /// What the scenarios need of a front end. Each party of a scenario runs on a thread of its own.
 pub(crate) trait Front: 'static {
     type Sender: Send + Debug;
@@ -83,6 +85,7 @@ fn obeyed(message: &[u8]) -> Option<Result<Vec<u8>, String>> {
         b"stop" => None,
         b"fail" => Some(Err("I would rather not".to_owned())),
         b"panic" => panic!("I was told to"),
+        b"in which span?" => Some(Ok(current_span().unwrap_or("none").into())),
         other => Some(Ok(other.to_vec())),
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod frame;
 pub(crate) mod ledger;
+pub(crate) mod log;
 pub(crate) mod peer;
 pub(crate) mod random;
 pub(crate) mod raw;
