@@ -198,3 +198,32 @@ impl Report {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_within_a_second_is_told_behind_it_as_a_sum() {
+        let (start, step) = (Instant::now(), Duration::from_millis(100));
+        let mut paced = Paced::default();
+        let told: Vec<_> = (0..=25_u32)
+            .filter_map(|tenth| {
+                let counts = [u64::from(tenth.min(22)) + 1, 7];
+                Some((tenth, paced.since(counts, start + step * tenth)?))
+            })
+            .collect();
+        assert_eq!(told, [(0, [1, 7]), (10, [10, 0]), (20, [10, 0])]);
+        assert_eq!(paced.since([23, 7], start + step * 30), Some([2, 0]));
+        assert_eq!(paced.since([23, 7], start + step * 50), None);
+    }
+
+    #[test]
+    fn where_nobody_listens_nothing_is_counted_and_no_clock_is_read() {
+        let mut news = News::default();
+        let due = news.due(Path::new("a.fifo"), || panic!("counted"), || panic!("read"));
+        assert!(due.is_none());
+        let span = Span::call(|| panic!("the path was asked for"));
+        assert!(!span.is_told() && !may_tell_waits());
+    }
+}
