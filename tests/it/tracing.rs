@@ -7,13 +7,14 @@ use std::pin::pin;
 use std::time::Instant;
 
 use fifowire::{EndOfWriters, ErrorKind, Fifo, Pair};
+use tower::ServiceExt;
 use tracing::Level;
 
 use crate::fronts::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
 use crate::support::frame::{Frame, MAGIC, REQUEST};
 use crate::support::log::{current_span, listen};
 use crate::support::time::{aside, asleep};
-use crate::support::{Scene, ms, raw, scene_after, until};
+use crate::support::{Scene, ms, raw, scene, scene_after, until};
 
 /// Payload, which nobody but its receiver may see.
 const SECRET: &str = "hunter2-hunter2";
@@ -305,5 +306,22 @@ fn tokio_multi_thread_tells() {
 fn async_io_tells() {
     scene_after(AsyncIo::prepare, |scene| {
         all::<AsyncIo>(scene);
+    });
+}
+
+#[test]
+fn a_call_of_a_service_is_a_span_too() {
+    scene(&[], |scene| {
+        let log = listen();
+        let pair = Pair::create(scene.directory(), "service").unwrap();
+        TokioCurrent::block_on(async {
+            let options = fifowire::tokio::Client::<String, String>::options();
+            let client = options.timeout(ms(50)).open(&pair).await.unwrap();
+            outside(client.oneshot(SECRET.to_owned())).await.unwrap_err();
+        });
+        let calls = log.spans("call", pair.input());
+        let [call] = &calls[..] else { panic!("{calls:?}") };
+        assert!(call.told.number("id") > 0 && call.entered > 0 && call.handles == 0, "{call:?}");
+        log.holds_none_of(&[SECRET]);
     });
 }
