@@ -16,7 +16,7 @@ use crate::node::{self, ReadEnd, ReadOpener, Trust};
 /// Reads bytes from a FIFO, for a protocol of one's own; the awaited form of
 /// [`FifoReader`](crate::FifoReader), and an `AsyncRead` of its runtime.
 ///
-/// It opens as a [`Receiver`](super::Receiver) does. Before the first writer a read waits; once the
+/// It opens as a [`Receiver`](crate::awaited::Receiver) does. Before the first writer a read waits; once the
 /// last has left, it answers zero bytes, or waits for the next
 /// ([`FifoReaderOptions::end_of_writers`]). Where the path comes to name another FIFO, a read that
 /// waits fails.
