@@ -55,6 +55,13 @@ impl Runtime for AsyncIo {
     type Reader = End<held::ForReading>;
     type Writer = End<held::ForWriting>;
     type Timer = Timer;
+    type Place = ();
+
+    fn place() {}
+
+    fn within<T>((): &(), work: impl FnOnce() -> T) -> T {
+        work()
+    }
 
     fn now() -> Instant {
         Instant::now()

@@ -21,6 +21,18 @@ pub trait Runtime: sealed::Sealed + fmt::Debug + Send + Sync + Sized + Unpin + '
     #[doc(hidden)]
     type Timer: Timer;
 
+    /// Where descriptors and timers are registered: what a runtime calls its context.
+    #[doc(hidden)]
+    type Place: fmt::Debug + Send + Sync;
+
+    /// The place of the task that asks.
+    #[doc(hidden)]
+    fn place() -> Self::Place;
+
+    /// Does `work` as if it were there, on whatever thread.
+    #[doc(hidden)]
+    fn within<T>(place: &Self::Place, work: impl FnOnce() -> T) -> T;
+
     /// The runtime's clock: a test may hold it.
     #[doc(hidden)]
     fn now() -> Instant;

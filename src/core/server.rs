@@ -39,6 +39,10 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
 /// Whoever waits for the next request, among the wake-ups.
 pub(crate) const NEXT_REQUEST: Ticket = 0;
 
+/// Whoever listens without wanting a request, among the wake-ups: no ticket is as large.
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) const LISTENER: Ticket = Ticket::MAX - 1;
+
 /// A request as it came.
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -196,6 +200,21 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
         self.in_hand = self.in_hand.saturating_sub(1);
+        self.queue_refusal(caller, code, words);
+    }
+
+    /// A reply that was begun is given up: its caller is told so, unless it was written.
+    pub(crate) fn abandon_reply(&mut self, ticket: Ticket, caller: Caller) -> TakenBack {
+        let taken = self.link.outbox().take_back(ticket);
+        self.give_up(ticket);
+        if taken != TakenBack::Written {
+            let words = "the request was dropped without an answer";
+            self.queue_refusal(caller, FailureCode::Dropped, words.to_owned());
+        }
+        taken
+    }
+
+    fn queue_refusal(&mut self, caller: Caller, code: FailureCode, words: String) {
         let mut body = self.spare();
         Failure::new(code, words).append_to(&mut body);
         let (from, to, id) = (self.link.epoch(), caller.epoch, caller.id);

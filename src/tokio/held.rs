@@ -5,7 +5,7 @@
 //! says "closed" and the kernel does not, the descriptor is registered anew.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use ::tokio::io::Interest;
 use ::tokio::net::unix::pipe;
+use ::tokio::task::unconstrained;
 
 use crate::awaited::Ready;
 use crate::node::{Attempted, Held};
@@ -48,7 +49,7 @@ impl Held for Reader {
 
 impl Ready for Reader {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.0.poll_read_ready(cx))?;
+        ready!(poll_unconstrained(cx, |cx| self.0.poll_read_ready(cx)))?;
         let mut now = Context::from_waker(Waker::noop());
         let known = pin!(self.0.ready(Interest::READABLE)).poll(&mut now);
         let closed = matches!(known, Poll::Ready(Ok(known)) if known.is_read_closed());
@@ -56,7 +57,7 @@ impl Ready for Reader {
             return Poll::Ready(Ok(()));
         }
         *self = Self::hold(self.0.as_fd().try_clone_to_owned()?)?;
-        self.0.poll_read_ready(cx)
+        poll_unconstrained(cx, |cx| self.0.poll_read_ready(cx))
     }
 }
 
@@ -83,7 +84,7 @@ impl Held for Writer {
 
 impl Ready for Writer {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.0.poll_write_ready(cx))?;
+        ready!(poll_unconstrained(cx, |cx| self.0.poll_write_ready(cx)))?;
         let mut now = Context::from_waker(Waker::noop());
         let known = pin!(self.0.ready(Interest::WRITABLE)).poll(&mut now);
         let closed = matches!(known, Poll::Ready(Ok(known)) if known.is_write_closed());
@@ -91,8 +92,17 @@ impl Ready for Writer {
             return Poll::Ready(Ok(()));
         }
         *self = Self::hold(self.0.as_fd().try_clone_to_owned()?)?;
-        self.0.poll_write_ready(cx)
+        poll_unconstrained(cx, |cx| self.0.poll_write_ready(cx))
     }
+}
+
+/// Polls without regard to the task's budget: out of it, tokio would not remember the task, and a
+/// connection is no task. How long a task may go on is bounded where it steps.
+fn poll_unconstrained<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    pin!(unconstrained(poll_fn(poll))).poll(cx)
 }
 
 /// Puts the outcome aside, and tells tokio to forget what it remembers where nothing is left.

@@ -3,13 +3,20 @@
 //!
 //! Each works on a current-thread and on a multi-thread runtime, under `select!` and under
 //! `timeout`; nothing is spawned. A runtime needs `enable_io` and `enable_time`; as everything of
-//! tokio's, an endpoint panics where it is opened or awaited outside of one.
+//! tokio's, an endpoint panics where it is opened outside of one.
+//!
+//! An endpoint belongs to the runtime that it was opened in. It can be used from any thread, and
+//! awaited in another runtime, as long as its own is driven: descriptors and deadlines are looked
+//! after there, and nowhere else. With its runtime gone it is of no use, and panics where it would
+//! have to wait.
 
 mod held;
 mod io;
 mod timer;
 
 use std::time::Instant;
+
+use ::tokio::runtime::Handle;
 
 pub use crate::awaited::Context;
 use crate::awaited::{self, Runtime, sealed};
@@ -58,6 +65,16 @@ impl Runtime for Tokio {
     type Reader = Reader;
     type Writer = Writer;
     type Timer = Timer;
+    type Place = Handle;
+
+    fn place() -> Handle {
+        Handle::current()
+    }
+
+    fn within<T>(place: &Handle, work: impl FnOnce() -> T) -> T {
+        let _entered = place.enter();
+        work()
+    }
 
     fn now() -> Instant {
         ::tokio::time::Instant::now().into_std()

@@ -1,10 +1,11 @@
 //! Timers in tokio's keeping.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use ::tokio::task::unconstrained;
 use ::tokio::time::{Sleep, sleep_until};
 
 use crate::awaited;
@@ -23,6 +24,7 @@ impl awaited::Timer for Timer {
     }
 
     fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+        // Out of budget it would not remember the task.
+        pin!(unconstrained(self.0.as_mut())).poll(cx)
     }
 }

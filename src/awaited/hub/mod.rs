@@ -53,6 +53,8 @@ pub(super) struct Hub<R: Runtime, S> {
     again: AtomicBool,
     /// Gives the hub a turn.
     waker: Waker,
+    /// Where ends and timers are registered, whichever thread opens them.
+    place: R::Place,
 }
 
 struct State<R: Runtime, S> {
@@ -64,6 +66,9 @@ struct State<R: Runtime, S> {
     waiting: HashMap<Key, Waiting, BuildHasherDefault<Spread>>,
     /// When the first of those that wait wants to look; it may have left since.
     soonest: Deadline,
+    /// Wakers of tasks that wait no longer: to be dropped outside of the lock, because they may own
+    /// their tasks, and those may own what takes the lock.
+    discarded: Vec<Waker>,
 }
 
 struct Waiting {
@@ -109,11 +114,13 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
             news: LinkNews::default(),
             waiting: HashMap::default(),
             soonest: Deadline::NEVER,
+            discarded: Vec::new(),
         };
         Ok(Handle::new(Arc::new_cyclic(|hub: &Weak<Self>| Self {
             state: Mutex::new(state),
             again: AtomicBool::new(false),
             waker: Waker::from(Arc::new(Turn(hub.clone()))),
+            place: R::place(),
         })))
     }
 
@@ -125,10 +132,14 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     /// Works on the session and on who waits for it, and wakes whom that gave something to look at.
     fn with_state<T>(&self, work: impl FnOnce(&mut State<R, S>) -> T) -> T {
         let mut woken = Vec::new();
+        let rouse = Rouse(self);
         let mut state = self.lock();
         let done = work(&mut state);
         state.wake_ready(None, &mut woken);
+        let discarded = std::mem::take(&mut state.discarded);
         drop(state);
+        rouse.disarm();
+        drop(discarded);
         wake(woken);
         self.hear_again();
         done
@@ -138,9 +149,23 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     pub(super) fn nudge(&self, work: impl FnOnce(&mut S)) {
         self.with_state(|state| {
             work(&mut state.session);
-            // A failure has nobody here to be told; whoever steps next meets it again.
-            let _ = state.session.step(R::now(), Directions { read: false, write: true });
+            self.write(state);
         });
+    }
+
+    /// Writes what there is to write, for nobody to wait for.
+    fn write(&self, state: &mut State<R, S>) {
+        let now = R::now();
+        let only_write = Directions { read: false, write: true };
+        let ready = R::within(&self.place, || {
+            // A failure has nobody here to be told; whoever steps next meets it again.
+            let wait = state.session.step(now, only_write).unwrap_or(Wait::until(now));
+            let mut cx = Context::from_waker(&self.waker);
+            !state.waiting.is_empty() && state.is_ready(wait, now, &mut cx)
+        });
+        if ready {
+            self.again.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Runs an errand to its end, which comes by its deadline.
@@ -156,7 +181,9 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     /// Steps the session for those that wait, wherever this is called.
     fn turn(&self) {
         self.again.store(true, Ordering::SeqCst);
-        let (mut woken, mut notice, mut report) = (Vec::new(), None, None);
+        let (mut woken, mut discarded) = (Vec::new(), Vec::new());
+        let (mut notice, mut report) = (None, None);
+        let rouse = Rouse(self);
         for _ in 0..STEPS_A_TURN {
             if !self.again.load(Ordering::SeqCst) {
                 break;
@@ -176,7 +203,10 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
             if self.again.load(Ordering::SeqCst) {
                 state.wake_any(&mut woken);
             }
+            discarded.append(&mut state.discarded);
         }
+        rouse.disarm();
+        drop(discarded);
         wake(woken);
         tell(notice, report);
     }
@@ -184,12 +214,12 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     /// After the hub was taken: takes the turn that somebody may have come for meanwhile.
     fn hear_again(&self) {
         if self.again.load(Ordering::SeqCst) {
-            self.turn();
+            R::within(&self.place, || self.turn());
         }
     }
 
     /// A panic inside a step poisons the lock; the session is in order between any two bytes, so
-    /// those that wait go on.
+    /// those that wait go on ([`Rouse`]).
     fn lock(&self) -> MutexGuard<'_, State<R, S>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -216,7 +246,11 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
         }
         self.wake_any(woken);
         let now = R::now();
-        let _ = self.alarm.poll_by(Deadline::after(now, BREATH), now, cx);
+        let later = Deadline::after(now, BREATH);
+        // An instant that has just passed is answered for first, and leaves nothing set.
+        if self.alarm.poll_by(later, now, cx).is_ready() {
+            let _ = self.alarm.poll_by(later, now, cx);
+        }
     }
 
     /// Whether it is time for another step; where it is not, the hub is called when it is.
@@ -285,7 +319,30 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
 
     fn wait(&mut self, key: Key, waker: &Waker, deadline: Deadline) {
         self.soonest = self.soonest.earlier(deadline);
-        self.waiting.insert(key, Waiting { waker: waker.clone(), deadline });
+        let before = self.waiting.insert(key, Waiting { waker: waker.clone(), deadline });
+        self.discarded.extend(before.map(|waiting| waiting.waker));
+    }
+
+    /// Whoever has this key waits no longer.
+    fn stop_waiting(&mut self, key: Key) {
+        self.discarded.extend(self.waiting.remove(&key).map(|waiting| waiting.waker));
+    }
+}
+
+/// Should a step panic, those that wait have nobody who listens for them any more: they are woken,
+/// to step for themselves.
+struct Rouse<'a, R: Runtime, S: Shared<R>>(&'a Hub<R, S>);
+
+impl<R: Runtime, S: Shared<R>> Rouse<'_, R, S> {
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<R: Runtime, S: Shared<R>> Drop for Rouse<'_, R, S> {
+    fn drop(&mut self) {
+        let waiting = std::mem::take(&mut self.0.lock().waiting);
+        wake(waiting.into_values().map(|waiting| waiting.waker).collect());
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::{Hub, STEPS_A_TURN, Shared, State, tell, wake};
+use super::{Hub, Rouse, STEPS_A_TURN, Shared, State, tell, wake};
 use crate::awaited::runtime::Runtime;
 use crate::core::errand::{Errand, Key};
 use crate::core::link::Directions;
@@ -39,6 +39,7 @@ struct Visitor<E> {
     spell: Option<Spell>,
     /// Whether the first step was put off, for others to queue what they have to write.
     put_off: bool,
+    done: bool,
 }
 
 /// How long nobody may have looked for something to read before a visit looks first.
@@ -54,7 +55,15 @@ where
     pub(in crate::awaited) fn new(hub: H, errand: E, term: Term, phase: Phase) -> Self {
         Self {
             hub,
-            visitor: Visitor { errand, key: None, term, phase, spell: None, put_off: false },
+            visitor: Visitor {
+                errand,
+                key: None,
+                term,
+                phase,
+                spell: None,
+                put_off: false,
+                done: false,
+            },
         }
     }
 
@@ -79,7 +88,10 @@ impl<E> Visitor<E> {
             Some(key) => {
                 if let Some(waiting) = state.waiting.get_mut(&key) {
                     // Nothing has come for it: another future of the same task has woken this one.
-                    waiting.waker.clone_from(cx.waker());
+                    if !waiting.waker.will_wake(cx.waker()) {
+                        let before = std::mem::replace(&mut waiting.waker, cx.waker().clone());
+                        state.discarded.push(before);
+                    }
                     return None;
                 }
                 // Whoever woke this task has stepped already.
@@ -111,8 +123,8 @@ impl<E> Visitor<E> {
             }
         };
         let mut now = R::now();
-        if !E::WRITES {
-            // What has come already need not be moved.
+        if !E::WRITES || self.term.deadline.passed(now) {
+            // What has come already need not be moved, and what is too late must not be.
             if let Some(answer) = self.errand.look(&mut state.session, now) {
                 return Some(answer);
             }
@@ -155,7 +167,8 @@ impl<E> Visitor<E> {
             read = true;
             now = R::now();
         }
-        // There is more to do, and other tasks come first.
+        // There is more to do, and other tasks come first; then this one goes on.
+        state.stop_waiting(key);
         cx.waker().wake_by_ref();
         None
     }
@@ -178,12 +191,12 @@ impl<E> Visitor<E> {
     }
 
     /// Takes out of the session whatever of the errand is still there.
-    fn leave<R: Runtime, S>(&mut self, state: &mut State<R, S>)
+    fn leave<R: Runtime, S: Shared<R>>(&mut self, state: &mut State<R, S>)
     where
         E: Errand<S>,
     {
         let Some(key) = self.key.take() else { return };
-        state.waiting.remove(&key);
+        state.stop_waiting(key);
         state.notices.end(key);
         self.errand.leave(&mut state.session);
     }
@@ -200,14 +213,17 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { hub, visitor } = &mut *self;
+        assert!(!visitor.done, "polled after its end");
         let mut woken = Vec::new();
+        let rouse = Rouse(hub);
         let mut state = hub.lock();
         let notice = state.notice();
-        let answer = visitor.visit(hub, &mut state, cx, &mut woken);
+        let answer = R::within(&hub.place, || visitor.visit(hub, &mut state, cx, &mut woken));
         let answer = answer.map(|answer| {
             if let Some(spell) = &visitor.spell {
                 state.pause.end(spell, R::now());
             }
+            visitor.done = true;
             visitor.leave(&mut state);
             state.news.ended(&answer);
             // Its place may be another's now.
@@ -215,7 +231,10 @@ where
             answer.map_err(|error| visitor.term.sign(state.session.place(error, visitor.phase)))
         });
         let report = state.report();
+        let discarded = std::mem::take(&mut state.discarded);
         drop(state);
+        rouse.disarm();
+        drop(discarded);
         wake(woken);
         hub.hear_again();
         tell(notice, report);
@@ -233,7 +252,13 @@ where
     fn drop(&mut self) {
         if self.visitor.key.is_some() {
             let Self { hub, visitor } = self;
-            hub.with_state(|state| visitor.leave(state));
+            hub.with_state(|state| {
+                visitor.leave(state);
+                if state.session.has_output() {
+                    // What leaving had to say to the peer.
+                    hub.write(state);
+                }
+            });
         }
     }
 }

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use futures_util::task::AtomicWaker;
 
 use super::Runtime;
 use super::hub::{Hub, Visit};
 use crate::codec::{Codec, CodecError, Json};
-use crate::core::errand::Receiving;
+use crate::core::errand::{Listening, Receiving};
 use crate::core::server::Asked;
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
@@ -86,12 +87,18 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         E: fmt::Display,
         Handled: Future<Output = Result<Rep, E>>,
     {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(Stop::default());
         let mut running = FuturesUnordered::new();
-        let mut ended = Ok(());
-        let mut wait = None;
-        while !stop.load(Ordering::Relaxed) {
-            match poll_fn(|cx| self.poll_next_or_done(&mut wait, &mut running, cx)).await {
+        let mut wait = Wanted { request: None, nothing: None };
+        let ended = loop {
+            let came = poll_fn(|cx| {
+                stop.waker.register(cx.waker());
+                match stop.asked.load(Ordering::Acquire) {
+                    true => Poll::Ready(Came::End(Ok(()))),
+                    false => self.poll_next_or_done(&mut wait, &mut running, cx),
+                }
+            });
+            match came.await {
                 Came::Done => {}
                 Came::Request(Request { value, responder }) => {
                     let context = Context { deadline: responder.deadline(), stop: stop.clone() };
@@ -100,12 +107,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
                     let begun = span.enter(|| catch_unwind(begin));
                     running.push(span.around(answered(begun, responder)));
                 }
-                Came::End(end) => {
-                    ended = end;
-                    break;
-                }
+                Came::End(end) => break end,
             }
-        }
+        };
         while running.next().await.is_some() {}
         ended
     }
@@ -143,7 +147,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// together are answered together; the wait for more comes last.
     fn poll_next_or_done<'a>(
         &'a self,
-        wait: &mut Option<Wait<'a, R>>,
+        wait: &mut Wanted<'a, R>,
         running: &mut FuturesUnordered<impl Future<Output = ()>>,
         cx: &mut task::Context<'_>,
     ) -> Poll<Came<R, Req, Rep, C>> {
@@ -155,9 +159,19 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             return Poll::Ready(Came::Done);
         }
         if !room {
+            // No request is wanted, and control is answered all the same. A failure is met by the
+            // wait for the next request.
+            let begin = || {
+                let term = Term::until(Deadline::NEVER);
+                self.shared.hub.run(Listening, term, Phase::Read)
+            };
+            if Pin::new(wait.nothing.get_or_insert_with(begin)).poll(cx).is_ready() {
+                wait.nothing = None;
+            }
             return Poll::Pending;
         }
-        self.poll_request(wait, None, cx).map(|next| match next {
+        wait.nothing = None;
+        self.poll_request(&mut wait.request, None, cx).map(|next| match next {
             Ok(Some(request)) => Came::Request(request),
             Ok(None) => Came::End(Ok(())),
             Err(error) => Came::End(Err(error)),
@@ -239,6 +253,20 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     }
 }
 
+/// What a serving server waits for from its clients.
+struct Wanted<'a, R: Runtime> {
+    request: Option<Wait<'a, R>>,
+    /// While as many handlers run as may.
+    nothing: Option<Wait<'a, R, Listening>>,
+}
+
+/// Whether the server is to stop, and whom to tell.
+#[derive(Debug, Default)]
+struct Stop {
+    asked: AtomicBool,
+    waker: AtomicWaker,
+}
+
 /// The next request, or the end of them.
 type Next<R, Req, Rep, C> = Result<Option<Request<R, Req, Rep, C>>>;
 
@@ -279,7 +307,7 @@ async fn answered<R: Runtime, Rep, C: Codec<Rep>, E: fmt::Display>(
 #[derive(Clone, Debug)]
 pub struct Context {
     deadline: Deadline,
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
 }
 
 impl Context {
@@ -295,7 +323,8 @@ impl Context {
 
     /// Ends [`Server::serve`] once the handlers that run are answered.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.asked.store(true, Ordering::Release);
+        self.stop.waker.wake();
     }
 }
 
@@ -308,7 +337,7 @@ pub struct Requests<'a, R: Runtime, Req, Rep, C> {
     server: &'a Server<R, Req, Rep, C>,
 }
 
-type Wait<'a, R> = Visit<&'a Hub<R, Machine<R>>, R, Machine<R>, Receiving>;
+type Wait<'a, R, E = Receiving> = Visit<&'a Hub<R, Machine<R>>, R, Machine<R>, E>;
 
 impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Stream for Requests<'_, R, Req, Rep, C> {
     type Item = Result<Request<R, Req, Rep, C>>;

@@ -137,12 +137,10 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
     }
 
     async fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
-        let Some(shared) = self.shared.clone() else { return Ok(()) };
+        // From here on it is the errand that tells the caller, should it be dropped.
+        let Some(shared) = self.shared.take() else { return Ok(()) };
         let replying = Replying::new(self.caller, answer, term.deadline);
-        let sent = shared.hub.run(replying, term, Phase::Write).await;
-        // Until here a drop tells the caller that there will be no answer.
-        self.shared = None;
-        sent
+        shared.hub.run(replying, term, Phase::Write).await
     }
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.

@@ -5,6 +5,8 @@
 //! its answer or without, so that one that was dropped or that panicked leaves nothing behind.
 
 mod calling;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod listening;
 mod receiving;
 mod replying;
 mod reserving;
@@ -13,6 +15,8 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 pub(crate) use calling::Calling;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use listening::Listening;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};
 pub(crate) use reserving::Reserving;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Errand, Key};
-use crate::core::outbox::Ticket;
+use crate::core::outbox::{TakenBack, Ticket};
 use crate::core::server::{Answerer, Caller};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
@@ -18,6 +18,7 @@ pub(crate) struct Replying {
     deadline: Deadline,
     ticket: Ticket,
     sent: bool,
+    answered: bool,
 }
 
 /// What the caller is told.
@@ -39,7 +40,7 @@ impl Answer {
 
 impl Replying {
     pub(crate) fn new(caller: Caller, answer: Answer, deadline: Deadline) -> Self {
-        Self { caller, answer, deadline, ticket: 0, sent: false }
+        Self { caller, answer, deadline, ticket: 0, sent: false, answered: false }
     }
 }
 
@@ -58,22 +59,29 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
 
     fn peek(&mut self, answerer: &mut Answerer<R, W>) -> Option<Result<()>> {
         let outcome = answerer.known_outcome(self.ticket)?;
+        self.answered = true;
         self.sent = outcome.is_ok();
         Some(outcome)
     }
 
     fn look(&mut self, answerer: &mut Answerer<R, W>, now: Instant) -> Option<Result<()>> {
         let outcome = answerer.outcome(self.ticket, now, self.deadline)?;
+        self.answered = true;
         self.sent = outcome.is_ok();
         Some(outcome)
     }
 
     fn fail(&mut self, answerer: &mut Answerer<R, W>, error: Error) -> Error {
+        self.answered = true;
         error.with_fate(answerer.link_mut().outbox().take_back(self.ticket).fate())
     }
 
     fn leave(&mut self, answerer: &mut Answerer<R, W>) {
-        answerer.give_up(self.ticket);
+        if self.answered {
+            answerer.give_up(self.ticket);
+        } else {
+            self.sent = answerer.abandon_reply(self.ticket, self.caller) == TakenBack::Written;
+        }
         answerer.link_mut().stats.unanswered += u64::from(!self.sent);
     }
 }
