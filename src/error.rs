@@ -180,7 +180,7 @@ impl ErrorKind {
             Self::WouldTear => "open this end as exclusive, or send a shorter message",
             Self::Torn => "a writer died or does not speak this protocol; the next frame is read",
             Self::Codec => "both sides must use the same type, codec and framing",
-            Self::Overloaded => "wait for replies, or raise the limit of calls in flight",
+            Self::Overloaded => "wait for replies, let calls wait for room, or raise the limit",
             Self::Cancelled => "call again if the answer is still wanted",
             Self::Remote => "the handler failed or panicked: read what it said",
             Self::InvalidName => "use letters, digits, dots, dashes; no slash, no leading dot",

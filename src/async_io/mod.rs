@@ -1,6 +1,7 @@
 //! The endpoints of this crate, awaited on [async-io](https://docs.rs/async-io), the reactor of
-//! smol and of whatever executor one likes: [`Sender`], [`Receiver`], [`Client`] and [`Server`],
-//! with the names and options of the blocking ones.
+//! smol and of whatever executor one likes: [`Sender`], [`Receiver`], [`Client`], [`Server`],
+//! [`FifoReader`] and [`FifoWriter`], with the names and options of the blocking ones. This module
+//! needs the feature `async-io`.
 
 mod held;
 mod io;
@@ -48,6 +49,10 @@ pub type Request<Req, Rep, C = Json> = awaited::Request<AsyncIo, Req, Rep, C>;
 
 /// Answers one request: a [`Responder`](awaited::Responder) on async-io.
 pub type Responder<Rep, C = Json> = awaited::Responder<AsyncIo, Rep, C>;
+
+/// A call of a client that was made as a tower service, on async-io.
+#[cfg(feature = "tower")]
+pub type ServiceCall<Req, Rep, C = Json> = awaited::ServiceCall<AsyncIo, Req, Rep, C>;
 
 impl sealed::Sealed for AsyncIo {}
 

@@ -103,7 +103,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         Ok(term.began.elapsed())
     }
 
-    /// Calls that have not returned to their callers.
+    /// Calls that have not returned to their callers; places that are held for calls to come count
+    /// against the limit, and not here.
     pub fn in_flight(&self) -> usize {
         self.hub.with(|caller| caller.in_flight())
     }

@@ -6,7 +6,10 @@
 //! is stepped by that task; a connection that tasks share is stepped by whoever wakes it, and
 //! nothing is spawned.
 //!
-//! Every future may be dropped at any point, and says what that means under *Cancel safety*.
+//! Every future may be dropped at any point, and says what that means under *Cancel safety*. The
+//! sink of a [`Sender`] is the exception by its nature: what it was given lives in the sender.
+//!
+//! With the feature `tower` a [`Client`] is a `tower_service::Service` too.
 
 mod alarm;
 mod client;

@@ -21,9 +21,13 @@ use crate::trace::Span;
 /// or is dropped. Places are given in the order in which they were asked for. A clone is not ready
 /// because its original is.
 ///
-/// Every call has the client's timeout, which starts with [`call`](Service::call). Where that comes
-/// without readiness, it is an ordinary call: refused with
-/// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded) where there is no place.
+/// Every call has the client's timeout, which starts with [`call`](Service::call); readiness has no
+/// deadline of its own, and a layer above gives it one. A call without readiness is refused with
+/// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded) where there is no place, whatever
+/// [`wait_when_full`](crate::ClientOptions::wait_when_full) says.
+///
+/// [`Client::call`] is another method of the same name, and the one that `client.call(..)` means:
+/// write `Service::call(&mut client, request)` where no layer stands between.
 ///
 /// # Cancel safety
 /// As [`Client::call`]; a client that is dropped gives its place back.

@@ -265,6 +265,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
         }
     }
 
+    fn waits_in(&self, phase: Phase) -> Phase {
+        // A reply is not what a call waits for as long as nobody reads its request.
+        let unread = phase == Phase::Reply && self.link.writer().is_none();
+        if unread { Phase::Open } else { phase }
+    }
+
     fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
         self.step(now, directions)
     }

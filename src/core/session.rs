@@ -23,6 +23,11 @@ pub(crate) trait Session {
     /// The FIFO that this phase of an errand is about.
     fn path(&self, phase: Phase) -> &Path;
 
+    /// What an errand that waits in this phase waits for by now.
+    fn waits_in(&self, phase: Phase) -> Phase {
+        phase
+    }
+
     /// Moves bytes in these directions, without waiting.
     fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait>;
 

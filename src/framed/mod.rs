@@ -1,7 +1,10 @@
 //! Native frames over a byte stream of one's own: [`NativeCodec`] for tokio-util's `FramedRead`,
 //! `FramedWrite` and `Framed`.
 //!
-//! It is for one side that has a stream already (a pipe end of tokio's, a child's output, a socket)
+//! This module needs the feature `codec`, and no runtime.
+//!
+//! It is for one side that has a stream already (a pipe end of tokio's, a child's output, a socket,
+//! or a `FifoReader` of `fifowire::tokio`, which opens by a deadline, verified and locked)
 //! and another side that is a [`Sender`](crate::Sender), a [`Receiver`](crate::Receiver) or such a
 //! codec too. It carries one-way messages; calls and replies need a [`Client`](crate::Client) and a
 //! [`Server`](crate::Server). The value codecs ([`codec`]) are the same everywhere.
@@ -237,9 +240,11 @@ impl<T, C> fmt::Debug for NativeCodec<T, C> {
 }
 
 /// What the stream under a [`NativeCodec`] answers (feature `codec`): a broken pipe is
-/// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed).
+/// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed), and an error of this crate inside of it is
+/// that error.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
-        Self::system(error, Phase::Stream)
+        // A stream of this crate's own says more than the system does.
+        error.downcast().unwrap_or_else(|error| Self::system(error, Phase::Stream))
     }
 }

@@ -80,8 +80,9 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// Whether a call waits for its turn, under its deadline, where the most calls are in flight.
-    /// Default: no, it is refused at once.
+    /// Whether a call waits for its turn where the most calls are in flight: first come, first
+    /// served, and [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded) at its deadline. Default:
+    /// no, it is refused at once.
     pub fn wait_when_full(mut self, wait: bool) -> Self {
         self.wait_when_full = wait;
         self

@@ -86,6 +86,11 @@ impl Notice {
         self.phase
     }
 
+    /// The same wait, which is for something else by now.
+    pub(crate) fn in_phase(self, phase: Phase) -> Self {
+        Self { phase, ..self }
+    }
+
     pub(crate) fn tell(&self, path: &Path) {
         let Self { observer, phase, elapsed } = self;
         observer.tell(&Waiting { path, phase: *phase, elapsed: *elapsed });

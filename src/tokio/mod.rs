@@ -1,14 +1,43 @@
-//! The endpoints of this crate, awaited on tokio: [`Sender`], [`Receiver`], [`Client`] and
-//! [`Server`], with the names and options of the blocking ones.
+//! The endpoints of this crate, awaited on tokio: [`Sender`], [`Receiver`], [`Client`], [`Server`],
+//! [`FifoReader`] and [`FifoWriter`], with the names and options of the blocking ones. This module
+//! needs the feature `tokio`.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use fifowire::Pair;
+//! use fifowire::tokio::{Client, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let directory = directory.path();
+//! let pair = Pair::create(directory, "agent")?;
+//! let mut server = Server::<String, usize>::open(&pair).await?;
+//! let client = Client::<String, usize>::open(&pair).await?;
+//!
+//! let serve = server.serve(|text, _context| async move { Ok::<_, String>(text.len()) });
+//! let (short, long) = ("four".to_owned(), "eighteen".to_owned());
+//! tokio::select! {
+//!     ended = serve => ended?, // it never does, here
+//!     replies = async { tokio::join!(client.call(&short), client.call(&long)) } => {
+//!         assert_eq!((replies.0?, replies.1?), (4, 8));
+//!     }
+//!     () = tokio::time::sleep(Duration::from_secs(5)) => panic!("nobody answers"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Each works on a current-thread and on a multi-thread runtime, under `select!` and under
 //! `timeout`; nothing is spawned. A runtime needs `enable_io` and `enable_time`; as everything of
 //! tokio's, an endpoint panics where it is opened outside of one.
 //!
-//! An endpoint belongs to the runtime that it was opened in. It can be used from any thread, and
-//! awaited in another runtime, as long as its own is driven: descriptors and deadlines are looked
+//! A client or server belongs to the runtime that it was opened in. It can be used from any thread,
+//! and awaited in another runtime, as long as its own is driven: descriptors and deadlines are looked
 //! after there, and nowhere else. With its runtime gone it is of no use, and panics where it would
-//! have to wait.
+//! have to wait. The endpoints that one task owns are to be awaited in the runtime that they were
+//! opened in.
 
 mod held;
 mod io;
@@ -58,6 +87,10 @@ pub type Request<Req, Rep, C = Json> = awaited::Request<Tokio, Req, Rep, C>;
 
 /// Answers one request: a [`Responder`](awaited::Responder) on tokio.
 pub type Responder<Rep, C = Json> = awaited::Responder<Tokio, Rep, C>;
+
+/// A call of a client that was made as a tower service, on tokio.
+#[cfg(feature = "tower")]
+pub type ServiceCall<Req, Rep, C = Json> = awaited::ServiceCall<Tokio, Req, Rep, C>;
 
 impl sealed::Sealed for Tokio {}
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument;
 use tracing::field::Empty;
 use tracing::level_filters::LevelFilter;
-use tracing::{debug, debug_span, info, warn};
+use tracing::{debug, debug_span, warn};
 
 use crate::error::{ErrorKind, Phase, Result};
 use crate::stats::Tally;
@@ -62,12 +62,12 @@ impl Span {
 /// Whether somebody may want to hear of waits. Asked under locks, and so of the level alone:
 /// whether this very event is wanted would be for the subscriber to say.
 pub(crate) fn may_tell_waits() -> bool {
-    LevelFilter::current() >= LevelFilter::INFO
+    LevelFilter::current() >= LevelFilter::DEBUG
 }
 
 /// A call has waited for a while. How often this is told is for the caller to see to.
 pub(crate) fn waiting(path: &Path, phase: Phase, elapsed: Duration) {
-    info!(
+    debug!(
         name: "waiting",
         target: TARGET,
         path = %path.display(),

@@ -100,7 +100,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
                 };
                 notices.begin(NOBODY, term.began, Phase::Open);
                 let (notice, wait) = notices.due(now, wait);
-                notice.inspect(|notice| notice.tell(session.path(Phase::Open)));
+                notice.inspect(|notice| notice.tell(session.path(Phase::Read)));
                 ready!(alarm.poll_by(wait.until, now, cx));
             }
         })
@@ -298,7 +298,10 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
             return None;
         }
         let (notice, _) = self.notices.due(R::now(), Wait::readable(Deadline::NEVER));
-        notice.map(|notice| (self.session.path(notice.phase()).to_path_buf(), notice))
+        notice.map(|notice| {
+            let phase = self.session.waits_in(notice.phase());
+            (self.session.path(phase).to_path_buf(), notice.in_phase(phase))
+        })
     }
 
     /// What there is to tell of the connection.

@@ -76,6 +76,22 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// # Errors
     /// What ends the server itself, such as a path that is no longer a FIFO.
     ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # async fn main_of(pair: fifowire::Pair) -> fifowire::Result<()> {
+    /// use fifowire::tokio::Server;
+    ///
+    /// let mut server = Server::<String, usize>::open(&pair).await?;
+    /// let serve = server.serve(|text, context| async move {
+    ///     if text == "stop" {
+    ///         context.stop();
+    ///     }
+    ///     Ok::<_, String>(text.len()) // an error's words reach the caller
+    /// });
+    /// serve.await
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     /// The handlers that run are dropped, and their callers told so. Requests that have come and
     /// were not handed out are there for the next call.
@@ -321,7 +337,9 @@ impl Context {
         self.deadline.remaining(Instant::now())
     }
 
-    /// Ends [`Server::serve`] once the handlers that run are answered.
+    /// Ends [`Server::serve`] once the handlers that run are answered. It can be called from
+    /// anywhere, and at any time. Requests that have come and were not handed out are there for the
+    /// next `serve`, and unanswered if there is none.
     pub fn stop(&self) {
         self.stop.asked.store(true, Ordering::Release);
         self.stop.waker.wake();

@@ -105,7 +105,7 @@ impl<S: Shared> Turn<S> {
             };
             let (notice, wait) = state.notices.due(now, wait);
             let (path, ends) =
-                (state.session.path(Phase::Open).to_path_buf(), HeldEnds::of(state.session.link()));
+                (state.session.path(Phase::Read).to_path_buf(), HeldEnds::of(state.session.link()));
             drop(state);
             if let Some(notice) = notice {
                 notice.tell(&path);

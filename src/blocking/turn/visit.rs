@@ -118,8 +118,11 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
     fn sleep(&mut self, mut state: MutexGuard<'_, State<S>>, wait: Wait) -> Result<()> {
         let (turn, term, phase) = (self.turn, self.term, self.phase);
         let (notice, wait) = state.notices.due(self.now, wait);
-        let path = |phase| state.session.path(phase).to_path_buf();
-        let notice = notice.map(|notice| (path(notice.phase()), notice));
+        let session = &state.session;
+        let notice = notice.map(|notice| {
+            let phase = session.waits_in(notice.phase());
+            (session.path(phase).to_path_buf(), notice.in_phase(phase))
+        });
         let report = state.report();
         let ends = HeldEnds::of(state.session.link());
         drop(state);
