@@ -47,6 +47,8 @@ pub(super) struct Waiter<R: Runtime> {
     pause: Pause,
     notices: Notices,
     news: News,
+    /// Polls in a row after which the task did not have to wait.
+    at_once: u32,
 }
 
 /// One wait, from the first poll to the last.
@@ -80,6 +82,9 @@ impl Wake {
 /// Steps without a pause before other tasks have their turn.
 const STEPS_A_POLL: usize = 16;
 
+/// Polls that end at once before other tasks have their turn: as many as tokio grants a task.
+const AT_ONCE: u32 = 128;
+
 impl<R: Runtime> Waiter<R> {
     pub(super) fn new(common: &Common) -> Self {
         Self {
@@ -87,7 +92,20 @@ impl<R: Runtime> Waiter<R> {
             pause: Pause::of_a_task(common.spin),
             notices: Notices::new(&common.observer),
             news: News::default(),
+            at_once: 0,
         }
+    }
+
+    /// Pending now and then, where nothing else is: a peer that never stops must not keep the
+    /// thread from its other tasks and its timers.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.at_once < AT_ONCE {
+            self.at_once += 1;
+            return Poll::Ready(());
+        }
+        self.at_once = 0;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     pub(super) fn wake(&self, term: Term, phase: Phase) -> Wake {
@@ -102,7 +120,11 @@ impl<R: Runtime> Waiter<R> {
         cx: &mut Context<'_>,
         step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
     ) -> Poll<Result<T>> {
-        let done = ready!(self.poll_done(wake, endpoint, cx, step));
+        let polled = self.poll_done(wake, endpoint, cx, step);
+        if polled.is_pending() {
+            self.at_once = 0;
+        }
+        let done = ready!(polled);
         self.notices.end(ITSELF);
         self.news.ended(&done);
         self.tell_news(endpoint);

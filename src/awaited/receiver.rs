@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::stream::{FusedStream, Stream};
@@ -119,6 +119,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Receiver<R, T, C, F> {
         wake: &mut Option<Wake>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<T>> {
+        ready!(self.waiter.poll_turn(cx));
         // A message that is here already is taken without a look at the clock.
         let found = match self.incoming.buffered() {
             Ok(Some(found)) => Ok(found),

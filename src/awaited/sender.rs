@@ -208,6 +208,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
         wake: &mut Option<Wake>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<()>> {
+        ready!(self.waiter.poll_turn(cx));
         ready!(self.poll_fed(limit, wake, cx))?;
         let wake = wake.get_or_insert_with(|| self.waiter.wake(limit.begin(), Phase::Write));
         let deadline = wake.term().deadline;

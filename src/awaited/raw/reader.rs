@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::awaited::drive::{Waiter, Wake, drive};
@@ -60,6 +60,7 @@ impl<R: Runtime> FifoReader<R> {
         buffer: &mut [u8],
     ) -> Poll<Result<usize>> {
         let Self { reading, timeout, waiter, wake } = self;
+        ready!(waiter.poll_turn(cx));
         let begin = || waiter.wake(Term::within(*timeout), Phase::Read);
         let waiting = wake.get_or_insert_with(begin);
         let deadline = waiting.term().deadline;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::awaited::drive::{Waiter, Wake, drive};
 use crate::awaited::runtime::Runtime;
@@ -60,6 +60,7 @@ impl<R: Runtime> FifoWriter<R> {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         let Self { writing, waiter, wake } = self;
+        ready!(waiter.poll_turn(cx));
         let begin = || waiter.wake(Term::until(Deadline::NEVER), Phase::Write);
         let waiting = wake.get_or_insert_with(begin);
         let polled = waiter.poll(waiting, writing, cx, |writing, now| writing.step(bytes, now));

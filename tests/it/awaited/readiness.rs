@@ -2,7 +2,7 @@
 //! wake-up is missed.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fifowire::awaited::{Receiver, Runtime, Sender};
 use fifowire::codec::Text;
@@ -13,7 +13,8 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use crate::fronts::{AsyncIo, BlockOn, CurrentThread, Front, MultiThread, Smol};
-use crate::support::{Scene, ms, raw, scene_after};
+use crate::support::time::aside;
+use crate::support::{OVERSHOOT, Scene, ms, raw, scene_after};
 
 /// How long each state is looked at.
 const LOOK: Duration = ms(400);
@@ -116,7 +117,46 @@ fn a_full_fifo_burns_no_core_and_its_next_reader_is_noticed<R: Runtime, B: Block
     });
 }
 
+/// A writer that never stops leaves the thread to its timers.
+fn a_flood_leaves_the_timers_their_turn<R: Runtime, B: BlockOn>(scene: &Scene) {
+    const MESSAGES: usize = 300_000;
+    let fifo = Fifo::create(scene.path("flood.fifo")).unwrap();
+    let path = fifo.path().to_owned();
+    let flooding = aside(move || {
+        let mut sender = fifowire::Sender::options().codec(Text).open(path).unwrap();
+        for _ in 0..MESSAGES {
+            sender.feed(&String::new()).unwrap();
+        }
+        sender.flush().unwrap();
+    });
+    B::block_on(async {
+        let options = Receiver::<R, String>::options().codec(Text);
+        let mut receiver = options.open(fifo.path()).await.unwrap();
+        let receiving = async {
+            for _ in 0..MESSAGES {
+                receiver.recv().await.unwrap();
+            }
+        };
+        let ticking = async {
+            let mut longest = Duration::ZERO;
+            loop {
+                let began = Instant::now();
+                async_io::Timer::after(ms(1)).await;
+                longest = longest.max(began.elapsed());
+                assert!(longest <= OVERSHOOT, "{longest:?} between two ticks");
+            }
+        };
+        let (receiving, ticking) = (std::pin::pin!(receiving), std::pin::pin!(ticking));
+        match select(receiving, ticking).await {
+            Either::Left(((), _)) => {}
+            Either::Right((never, _)) => never,
+        }
+    });
+    flooding.join();
+}
+
 fn all<R: Runtime, B: BlockOn>(scene: &Scene) {
+    a_flood_leaves_the_timers_their_turn::<R, B>(scene);
     no_state_of_a_fifo_burns_a_core::<R, B>(scene);
     a_full_fifo_burns_no_core_and_its_next_reader_is_noticed::<R, B>(scene);
 }
