@@ -1,8 +1,9 @@
 //! The states in which runtimes burn a core over a FIFO: here nothing does, timers go on, and no
 //! wake-up is missed.
 
+use std::future::{Future, poll_fn};
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fifowire::awaited::{Receiver, Runtime, Sender};
 use fifowire::codec::Text;
@@ -13,8 +14,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 use crate::fronts::{AsyncIo, BlockOn, CurrentThread, Front, MultiThread, Smol};
-use crate::support::time::aside;
-use crate::support::{OVERSHOOT, Scene, ms, raw, scene_after};
+use crate::support::{Scene, ms, raw, scene_after};
 
 /// How long each state is looked at.
 const LOOK: Duration = ms(400);
@@ -117,46 +117,55 @@ fn a_full_fifo_burns_no_core_and_its_next_reader_is_noticed<R: Runtime, B: Block
     });
 }
 
-/// A writer that never stops leaves the thread to its timers.
-fn a_flood_leaves_the_timers_their_turn<R: Runtime, B: BlockOn>(scene: &Scene) {
-    const MESSAGES: usize = 300_000;
+/// As often as this a task may go on without a pause, where nothing makes it wait.
+const AT_ONCE: usize = 128;
+
+/// Where nothing makes a task wait, it pauses all the same now and then, for the thread's others.
+fn a_flood_leaves_others_their_turn<R: Runtime, B: BlockOn>(scene: &Scene) {
+    const MESSAGES: usize = 1000;
     let fifo = Fifo::create(scene.path("flood.fifo")).unwrap();
-    let path = fifo.path().to_owned();
-    let flooding = aside(move || {
-        let mut sender = fifowire::Sender::options().codec(Text).open(path).unwrap();
-        for _ in 0..MESSAGES {
-            sender.feed(&String::new()).unwrap();
-        }
-        sender.flush().unwrap();
-    });
     B::block_on(async {
         let options = Receiver::<R, String>::options().codec(Text);
         let mut receiver = options.open(fifo.path()).await.unwrap();
-        let receiving = async {
-            for _ in 0..MESSAGES {
-                receiver.recv().await.unwrap();
-            }
-        };
-        let ticking = async {
-            let mut longest = Duration::ZERO;
-            loop {
-                let began = Instant::now();
-                async_io::Timer::after(ms(1)).await;
-                longest = longest.max(began.elapsed());
-                assert!(longest <= OVERSHOOT, "{longest:?} between two ticks");
-            }
-        };
-        let (receiving, ticking) = (std::pin::pin!(receiving), std::pin::pin!(ticking));
-        match select(receiving, ticking).await {
-            Either::Left(((), _)) => {}
-            Either::Right((never, _)) => never,
+        let mut sender =
+            Sender::<R, String>::options().codec(Text).open(fifo.path()).await.unwrap();
+        let (mut at_once, mut pauses) = (0, 0);
+        for _ in 0..MESSAGES {
+            sender.feed(&"x".to_owned()).await.unwrap();
+        }
+        sender.flush().await.unwrap();
+        for _ in 0..MESSAGES {
+            let mut receiving = std::pin::pin!(receiver.recv());
+            poll_fn(|cx| {
+                let polled = receiving.as_mut().poll(cx);
+                at_once = if polled.is_ready() { at_once + 1 } else { 0 };
+                pauses += usize::from(polled.is_pending());
+                polled
+            })
+            .await
+            .unwrap();
+            assert!(at_once <= AT_ONCE);
+        }
+        assert!(pauses >= MESSAGES / AT_ONCE - 1, "{pauses} pauses");
+        let mut at_once = 0;
+        for _ in 0..MESSAGES / 2 {
+            // There is room for all of them.
+            let text = "x".to_owned();
+            let mut sending = std::pin::pin!(sender.send(&text));
+            poll_fn(|cx| {
+                let polled = sending.as_mut().poll(cx);
+                at_once = if polled.is_ready() { at_once + 1 } else { 0 };
+                polled
+            })
+            .await
+            .unwrap();
+            assert!(at_once <= AT_ONCE);
         }
     });
-    flooding.join();
 }
 
 fn all<R: Runtime, B: BlockOn>(scene: &Scene) {
-    a_flood_leaves_the_timers_their_turn::<R, B>(scene);
+    a_flood_leaves_others_their_turn::<R, B>(scene);
     no_state_of_a_fifo_burns_a_core::<R, B>(scene);
     a_full_fifo_burns_no_core_and_its_next_reader_is_noticed::<R, B>(scene);
 }
