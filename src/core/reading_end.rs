@@ -61,7 +61,9 @@ impl<E: Source> ReadingEnd<E> {
                 self.had_writer = true;
                 self.deserted = true;
             }
-            Read::NoWriterYet => {}
+            // Nobody is there now. A writer that came and left while this descriptor was being
+            // exchanged for a fresh one is seen by its bytes alone.
+            Read::NoWriterYet => self.deserted = self.had_writer,
         }
         Ok(read)
     }

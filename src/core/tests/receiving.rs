@@ -35,6 +35,20 @@ fn silence_after_the_writers_left_is_timed_out_too() {
 }
 
 #[test]
+fn a_writer_that_came_and_left_during_the_exchange_of_descriptors_has_left() {
+    let mut receiving = Receiving::native();
+    // Its bytes are there, and no departure is reported: the descriptor is younger.
+    receiving.place.pipe().put(&framed(Native::default(), 1, SHARED, &[b"last"]));
+    assert_eq!(receiving.next().unwrap().unwrap(), b"last");
+    let deadline = Deadline::at(receiving.clock.now);
+    let error = receiving.step(deadline).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::TimedOut, Some("the last writer has left"))
+    );
+}
+
+#[test]
 fn silence_under_a_path_that_is_gone_is_not_found() {
     let mut receiving = Receiving::native();
     receiving.place.unlink();
