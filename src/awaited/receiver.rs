@@ -109,6 +109,8 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Receiver<R, T, C, F> {
     }
 
     async fn recv_within(&mut self, limit: Limit) -> Result<T> {
+        // A wait of the stream that was given up meanwhile takes no time from the next.
+        self.wake = None;
         let mut wake = None;
         poll_fn(|cx| self.poll_recv(limit, &mut wake, cx)).await
     }

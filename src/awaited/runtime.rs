@@ -33,7 +33,7 @@ pub trait Runtime: sealed::Sealed + fmt::Debug + Send + Sync + Sized + Unpin + '
     #[doc(hidden)]
     fn within<T>(place: &Self::Place, work: impl FnOnce() -> T) -> T;
 
-    /// The runtime's clock: a test may hold it.
+    /// The runtime's clock.
     #[doc(hidden)]
     fn now() -> Instant;
 }

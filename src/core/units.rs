@@ -74,6 +74,8 @@ impl<F: Framing> Units<F> {
 
     /// Forgets the unit and the rest of the message at hand.
     pub(super) fn abandon(&mut self) {
+        // The framing must not take the unit for one that it may still add to.
+        self.framing.finish(&mut self.unit);
         self.unit.clear();
         self.from = 0;
     }

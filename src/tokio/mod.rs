@@ -33,6 +33,9 @@
 //! `timeout`; nothing is spawned. A runtime needs `enable_io` and `enable_time`; as everything of
 //! tokio's, an endpoint panics where it is opened outside of one.
 //!
+//! Timeouts are of real time: a clock of tokio's that a test has paused or advanced makes them too
+//! short or too long.
+//!
 //! A client or server belongs to the runtime that it was opened in. It can be used from any thread,
 //! and awaited in another runtime, as long as its own is driven: descriptors and deadlines are looked
 //! after there, and nowhere else. With its runtime gone it is of no use, and panics where it would

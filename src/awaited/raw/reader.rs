@@ -59,6 +59,9 @@ impl<R: Runtime> FifoReader<R> {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<usize>> {
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let Self { reading, timeout, waiter, wake } = self;
         ready!(waiter.poll_turn(cx));
         let begin = || waiter.wake(Term::within(*timeout), Phase::Read);

@@ -59,6 +59,9 @@ impl<R: Runtime> FifoWriter<R> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let Self { writing, waiter, wake } = self;
         ready!(waiter.poll_turn(cx));
         let begin = || waiter.wake(Term::until(Deadline::NEVER), Phase::Write);

@@ -146,3 +146,15 @@ fn a_batch_of_which_an_earlier_write_was_accepted_is_maybe_delivered() {
     assert_eq!(error.fate(), Some(Fate::MaybeDelivered));
     assert!(error.progress().unwrap().written > 4000);
 }
+
+#[test]
+fn a_batch_that_was_abandoned_before_it_was_written_leaves_nothing_in_the_next() {
+    let place = Place::with_pipe(65_536);
+    let _reader = place.pipe().reader(&place);
+    let mut sending = Sending::new(place.clone(), Native::default(), SHARED, ms(1000));
+    assert!(sending.outgoing.offer(b"given up").unwrap());
+    sending.outgoing.abandon();
+    assert!(matches!(sending.send(b"next", Deadline::NEVER), Ok(Step::Done(()))));
+    let mut receiving = Receiving::new(place, Native::default(), 1 << 20, EndOfWriters::Wait);
+    assert_eq!(receiving.all(), [b"next"]);
+}

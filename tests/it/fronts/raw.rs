@@ -83,6 +83,9 @@ fn every_wait_ends_on_time_and_says_why<F: Front>(scene: &Scene) {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(inner(&error), ErrorKind::NoWriter);
 
+        // Nothing that is asked for is waited for, whatever was waited for before.
+        assert_eq!(F::read(&mut reader, &mut []).await.unwrap(), 0);
+
         let mut writer = F::writer(fifo.path(), ms(200)).await.unwrap();
         let error = F::read(&mut reader, &mut [0; 8]).await.unwrap_err();
         assert_eq!(inner(&error), ErrorKind::TimedOut);
