@@ -125,6 +125,8 @@ impl<R: Runtime> Waiter<R> {
             self.at_once = 0;
         }
         let done = ready!(polled);
+        // What comes under the same term is another operation, and waits for nothing yet.
+        wake.wait = None;
         self.notices.end(ITSELF);
         self.news.ended(&done);
         self.tell_news(endpoint);
@@ -250,6 +252,7 @@ impl<R: Runtime, F: Framing> Endpoint<R> for Outgoing<WriteOpener<R::Writer>, F>
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_mut().map_or(Poll::Pending, |end| end.held_mut().poll_ready(cx))
     }
+
     fn look(&mut self, now: Instant, deadline: Deadline) -> Option<Wait> {
         self.look(now, deadline)
     }

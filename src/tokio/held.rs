@@ -97,7 +97,8 @@ impl Ready for Writer {
 }
 
 /// Polls without regard to the task's budget: out of it, tokio would not remember the task, and a
-/// connection is no task. How long a task may go on is bounded where it steps.
+/// connection is no task. How long a task may go on is bounded by the front end: `Waiter::poll_turn`,
+/// and the steps of a turn.
 fn poll_unconstrained<T>(
     cx: &mut Context<'_>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<T>,

@@ -61,6 +61,7 @@ impl<R: Runtime> Endpoint<R> for RawWriting<WriteOpener<R::Writer>> {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end_mut().held_mut().poll_ready(cx)
     }
+
     fn look(&mut self, now: Instant, _deadline: Deadline) -> Option<Wait> {
         self.look(now)
     }

@@ -73,9 +73,6 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// A handler's error and a handler's panic reach the caller as [`ErrorKind::Remote`] with
     /// their words, and the server goes on. So it does when a client dies before its reply.
     ///
-    /// # Errors
-    /// What ends the server itself, such as a path that is no longer a FIFO.
-    ///
     /// ```
     /// # #[cfg(feature = "tokio")]
     /// # async fn main_of(pair: fifowire::Pair) -> fifowire::Result<()> {
@@ -91,6 +88,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// serve.await
     /// # }
     /// ```
+    ///
+    /// # Errors
+    /// What ends the server itself, such as a path that is no longer a FIFO.
     ///
     /// # Cancel safety
     /// The handlers that run are dropped, and their callers told so. Requests that have come and

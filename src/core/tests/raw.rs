@@ -49,13 +49,17 @@ struct Writing {
 
 impl Writing {
     fn new(capacity: usize) -> Self {
+        Self::with_stall(capacity, STALL)
+    }
+
+    fn with_stall(capacity: usize, stall: Duration) -> Self {
         let (clock, place) = (Clock::new(), Place::with_pipe(capacity));
         let _reader = place.pipe().reader(&place);
         let mut unopened = Unopened::new(place.writer());
         let Ok(Step::Done(end)) = unopened.step(clock.now, Deadline::NEVER) else {
             panic!("somebody reads")
         };
-        let raw = RawWriting::new(unopened.into_opener(), end, STALL, clock.now);
+        let raw = RawWriting::new(unopened.into_opener(), end, stall, clock.now);
         Self { clock, place, raw, _reader }
     }
 
@@ -156,6 +160,21 @@ fn a_write_waits_for_room_and_fails_once_no_byte_moves() {
     };
     assert_eq!(stalled, ErrorKind::WriteStalled);
     assert!(writing.clock.now - began <= STALL + ms(80));
+}
+
+#[test]
+fn looking_after_the_path_is_waiting_too_however_long_the_stall_may_be() {
+    let stall = ms(5000);
+    let mut writing = Writing::with_stall(1000, stall);
+    writing.fill();
+    let began = writing.clock.now;
+    // Only time passes: no write is tried until the stall is over.
+    while let Some(wait) = writing.raw.look(writing.clock.now) {
+        assert!(wait.writable);
+        writing.clock.advance(ms(80));
+        assert!(writing.clock.now - began <= stall + ms(80), "it never ends");
+    }
+    assert_eq!(kind(writing.write(b"more")), ErrorKind::WriteStalled);
 }
 
 #[test]
