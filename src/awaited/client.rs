@@ -16,9 +16,8 @@ use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
 use crate::core::errand::{Calling, Key, Reserving};
 use crate::core::event::Event;
-use crate::core::session::Session;
 use crate::deadline::Deadline;
-use crate::error::{Error, Fate, Phase, Result};
+use crate::error::{Fate, Phase, Result};
 use crate::front::{ClientOptions, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
@@ -95,12 +94,12 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     /// # Cancel safety
     /// As [`call`](Self::call).
     pub async fn ping(&self, timeout: Duration) -> Result<Duration> {
-        let term = Term::timeout(timeout);
+        let term = Term::timeout(self.hub.now(), timeout);
         let span = self.span();
         let pong = self.run(&span, Calling::ping(term.deadline), term);
         let pong = span.clone().around(pong).await?;
         self.hub.with(|caller| caller.link_mut().recycle(pong.body));
-        Ok(term.began.elapsed())
+        Ok(term.elapsed(self.hub.now()))
     }
 
     /// Calls that have not returned to their callers; places that are held for calls to come count
@@ -153,8 +152,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     pub(super) fn calling(&self, request: &Req, term: Term) -> Result<Calling> {
         let mut body = self.hub.with(|caller| caller.request_body());
         codec::encode(&self.codec, request, &mut body, self.max_message)
-            .map_err(|error| self.sign(error, term))?;
-        let now = term.after_encoding(body.len());
+            .map_err(|error| self.hub.sign(error, Phase::Reply, term))?;
+        let now = term.after_encoding(body.len(), || self.hub.now());
         Ok(Calling::request(body, now, sys::monotonic_ns(now), term.deadline))
     }
 
@@ -162,11 +161,10 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     pub(super) fn decode(&self, mut reply: Event, term: Term) -> Result<Rep> {
         let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
         self.hub.with(|caller| caller.link_mut().recycle(reply.body));
-        value.map_err(|error| self.sign(codec::unreadable(error).with_fate(Fate::Delivered), term))
-    }
-
-    fn sign(&self, error: Error, term: Term) -> Error {
-        term.sign(self.hub.with(|caller| caller.place(error, Phase::Reply)))
+        value.map_err(|error| {
+            let unreadable = codec::unreadable(error).with_fate(Fate::Delivered);
+            self.hub.sign(unreadable, Phase::Reply, term)
+        })
     }
 }
 
@@ -204,7 +202,7 @@ impl<R: Runtime, Req, Rep, C> ClientOptions<Req, Rep, C, R> {
     where
         C: Codec<Req> + Codec<Rep>,
     {
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(R::now(), self.common.open_timeout);
         Ok(Client {
             hub: Hub::open(self.machine(pair), &self.common, term).await?,
             codec: self.codec,
@@ -246,7 +244,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, R, Req, Rep, C> 
     /// # Cancel safety
     /// As [`Client::call`].
     pub async fn call(self) -> Result<Rep> {
-        self.client.call_within(self.request, self.limit.begin()).await
+        let Self { client, request, limit } = self;
+        client.call_within(request, limit.begin(client.hub.now())).await
     }
 }
 

@@ -130,7 +130,7 @@ impl<R: Runtime> Waiter<R> {
         self.notices.end(ITSELF);
         self.news.ended(&done);
         self.tell_news(endpoint);
-        Poll::Ready(done.map_err(|error| wake.term.sign(error.at(endpoint.path()))))
+        Poll::Ready(done.map_err(|error| wake.term.sign(error.at(endpoint.path()), R::now())))
     }
 
     fn poll_done<E: Endpoint<R>, T>(

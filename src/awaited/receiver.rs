@@ -133,21 +133,21 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Receiver<R, T, C, F> {
                     Poll::Ready(found) => found,
                 }
             }
-            Err(error) => Err(limit.begin().sign(error.at(self.incoming.opener().path()))),
+            Err(error) => Err(limit.sign(error.at(self.incoming.opener().path()), R::now())),
         };
         *wake = None;
         Poll::Ready(found.and_then(|found| self.decode(found, limit)))
     }
 
     fn wake<'w>(&self, limit: Limit, wake: &'w mut Option<Wake>) -> (Term, &'w mut Wake) {
-        let wake = wake.get_or_insert_with(|| self.waiter.wake(limit.begin(), Phase::Read));
+        let wake = wake.get_or_insert_with(|| self.waiter.wake(limit.begin(R::now()), Phase::Read));
         (wake.term(), wake)
     }
 
     fn decode(&mut self, found: Found, limit: Limit) -> Result<T> {
         let value = codec::decode(&self.codec, self.incoming.message(found));
         let path = self.incoming.opener().path();
-        value.map_err(|error| limit.begin().sign(error.at(path)))
+        value.map_err(|error| limit.sign(error.at(path), R::now()))
     }
 }
 
@@ -212,7 +212,7 @@ impl<R: Runtime, T, C, F> ReceiverOptions<T, C, F, R> {
             ended: false,
             values: PhantomData,
         };
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(R::now(), self.common.open_timeout);
         drive(&mut receiver.waiter, &mut receiver.incoming, term, Phase::Open, |incoming, now| {
             incoming.step_open(now, term.deadline)
         })

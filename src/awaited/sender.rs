@@ -178,7 +178,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
     fn start(&mut self, value: &T, limit: Limit) -> Result<()> {
         let encoded = codec::encode_anew(&self.codec, value, &mut self.message, self.max_message);
         let framed = encoded.and_then(|()| self.outgoing.offer(&self.message));
-        let signed = |error: Error| limit.begin().sign(error.at(self.outgoing.opener().path()));
+        let signed = |error: Error| limit.sign(error.at(self.outgoing.opener().path()), R::now());
         self.feeding = !framed.map_err(signed)?;
         Ok(())
     }
@@ -193,7 +193,8 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
         if !self.feeding {
             return Poll::Ready(Ok(()));
         }
-        let wake = wake.get_or_insert_with(|| self.waiter.wake(limit.begin(), Phase::Write));
+        let begin = || self.waiter.wake(limit.begin(R::now()), Phase::Write);
+        let wake = wake.get_or_insert_with(begin);
         let (deadline, message) = (wake.term().deadline, &self.message);
         let step = |outgoing: &mut Outgoing<_, F>, now| outgoing.step_feed(message, now, deadline);
         let fed = ready!(self.waiter.poll(wake, &mut self.outgoing, cx, step));
@@ -210,7 +211,8 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
     ) -> Poll<Result<()>> {
         ready!(self.waiter.poll_turn(cx));
         ready!(self.poll_fed(limit, wake, cx))?;
-        let wake = wake.get_or_insert_with(|| self.waiter.wake(limit.begin(), Phase::Write));
+        let begin = || self.waiter.wake(limit.begin(R::now()), Phase::Write);
+        let wake = wake.get_or_insert_with(begin);
         let deadline = wake.term().deadline;
         let step = |outgoing: &mut Outgoing<_, F>, now| outgoing.step_flush(now, deadline);
         self.waiter.poll(wake, &mut self.outgoing, cx, step)
@@ -323,7 +325,7 @@ impl<R: Runtime, T, C, F> SenderOptions<T, C, F, R> {
             wake: None,
             values: PhantomData,
         };
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(R::now(), self.common.open_timeout);
         drive(&mut sender.waiter, &mut sender.outgoing, term, Phase::Open, |outgoing, now| {
             outgoing.step_open(now, term.deadline)
         })

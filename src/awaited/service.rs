@@ -47,7 +47,7 @@ where
                 Some(key) => Readiness::Ready(Some(place(key))),
                 None => {
                     let (hub, never) = (self.hub.clone(), Deadline::NEVER);
-                    let (reserving, term) = (Reserving::new(never), Term::until(never));
+                    let (reserving, term) = (Reserving::new(never), Term::until(hub.now(), never));
                     Readiness::Waiting(Visit::new(hub, reserving, term, Phase::Write))
                 }
             };
@@ -62,7 +62,7 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let term = Term::timeout(self.timeout);
+        let term = Term::timeout(self.hub.now(), self.timeout);
         let place = std::mem::take(&mut self.readiness).into_place();
         let span = self.span();
         let state = match span.enter(|| self.calling(&request, term)) {

@@ -107,11 +107,11 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// # Errors
     /// As [`call`](Self::call).
     pub fn ping(&self, timeout: Duration) -> Result<Duration> {
-        let term = Term::timeout(timeout);
+        let term = Term::timeout(Instant::now(), timeout);
         let (span, ping) = (self.span(), Calling::ping(term.deadline));
         let pong = span.enter(|| self.turn.run_in(&span, ping, term.began, term, Phase::Reply))?;
         self.turn.with(|caller| caller.link_mut().recycle(pong.body));
-        Ok(term.began.elapsed())
+        Ok(term.elapsed(Instant::now()))
     }
 
     /// Calls that have not returned to their callers.
@@ -137,7 +137,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         let mut body = self.turn.with(|caller| caller.request_body());
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
-        let mut now = term.after_encoding(body.len());
+        let mut now = term.after_encoding(body.len(), Instant::now);
         let mut place = None;
         if self.wait_when_full {
             place = Some(self.place(now, term)?);
@@ -163,7 +163,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        term.sign(self.turn.with(|caller| caller.place(error, Phase::Reply)))
+        let placed = self.turn.with(|caller| caller.place(error, Phase::Reply));
+        term.sign(placed, Instant::now())
     }
 }
 
@@ -189,7 +190,7 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
             wait_when_full: self.wait_when_full,
             types: PhantomData,
         };
-        client.turn.open(Term::timeout(self.common.open_timeout))?;
+        client.turn.open(Term::timeout(Instant::now(), self.common.open_timeout))?;
         Ok(client)
     }
 }
@@ -232,6 +233,6 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
     /// # Errors
     /// As [`Client::call`].
     pub fn call(self) -> Result<Rep> {
-        self.client.call_within(self.request, self.limit.begin())
+        self.client.call_within(self.request, self.limit.begin(Instant::now()))
     }
 }

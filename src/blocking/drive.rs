@@ -59,7 +59,7 @@ pub(crate) fn drive<E: Endpoint, T>(
     waiter.notices.end(ITSELF);
     waiter.news.ended(&done);
     waiter.tell_news(endpoint);
-    done.map_err(|error| term.sign(error.at(endpoint.path())))
+    done.map_err(|error| term.sign(error.at(endpoint.path()), Instant::now()))
 }
 
 /// Who waits on an endpoint that one thread owns.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::drive::{Endpoint, Waiter, drive};
 use crate::codec::{self, Codec, Json};
@@ -135,7 +135,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
             Ok(Some(found)) => found,
             Err(error) => return Err(self.sign(error, limit)),
             Ok(None) => {
-                let term = limit.begin();
+                let term = limit.begin(Instant::now());
                 drive(&mut self.waiter, &mut self.incoming, term, Phase::Read, |incoming, now| {
                     incoming.step(now, term.deadline)
                 })?
@@ -146,7 +146,7 @@ impl<T, C: Codec<T>, F: Framing> Receiver<T, C, F> {
     }
 
     fn sign(&self, error: Error, limit: Limit) -> Error {
-        limit.begin().sign(error.at(self.incoming.path()))
+        limit.sign(error.at(self.incoming.path()), Instant::now())
     }
 }
 
@@ -197,7 +197,7 @@ impl<T, C, F> ReceiverOptions<T, C, F> {
             waiter: Waiter::new(&self.common),
             values: PhantomData,
         };
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(Instant::now(), self.common.open_timeout);
         drive(&mut receiver.waiter, &mut receiver.incoming, term, Phase::Open, |incoming, now| {
             incoming.step_open(now, term.deadline)
         })?;

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::drive::{Endpoint, Waiter, drive};
 use crate::codec::{self, Codec, Json};
 use crate::core::retry::STANDING_CHECK;
 use crate::core::send::Outgoing;
 use crate::deadline::Deadline;
-use crate::error::{Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::framing::{Framing, Native};
 use crate::front::{Limit, SenderOptions, Term};
 use crate::node::WriteOpener;
@@ -149,7 +149,7 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
     /// # Errors
     /// As [`send`](Self::send), for the batch as a whole.
     pub fn flush(&mut self) -> Result<()> {
-        self.flush_within(Term::timeout(self.timeout))
+        self.flush_within(Term::timeout(Instant::now(), self.timeout))
     }
 
     /// Writes the values that were fed and closes the end, which a reader sees as this writer's
@@ -182,17 +182,18 @@ impl<T, C: Codec<T>, F: Framing> Sender<T, C, F> {
         if begun.is_none() && self.is_fresh() && self.outgoing.try_flush() {
             return Ok(());
         }
-        self.flush_within(begun.unwrap_or_else(|| limit.begin()))
+        self.flush_within(begun.unwrap_or_else(|| limit.begin(Instant::now())))
     }
 
     /// Frames a value. Answers the term of the call, if it had to wait and so has begun.
     fn frame(&mut self, value: &T, limit: Limit) -> Result<Option<Term>> {
         let encoded = codec::encode_anew(&self.codec, value, &mut self.message, self.max_message);
         let framed = encoded.and_then(|()| self.outgoing.offer(&self.message));
-        if framed.map_err(|error| limit.begin().sign(error.at(self.outgoing.path())))? {
+        let signed = |error: Error| limit.sign(error.at(self.outgoing.path()), Instant::now());
+        if framed.map_err(signed)? {
             return Ok(None);
         }
-        let (term, message) = (limit.begin(), &self.message);
+        let (term, message) = (limit.begin(Instant::now()), &self.message);
         drive(&mut self.waiter, &mut self.outgoing, term, Phase::Write, |outgoing, now| {
             outgoing.step_feed(message, now, term.deadline)
         })?;
@@ -247,7 +248,7 @@ impl<T, C, F> SenderOptions<T, C, F> {
             driven_at: Duration::ZERO,
             values: PhantomData,
         };
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(Instant::now(), self.common.open_timeout);
         drive(&mut sender.waiter, &mut sender.outgoing, term, Phase::Open, |outgoing, now| {
             outgoing.step_open(now, term.deadline)
         })?;

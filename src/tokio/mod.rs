@@ -33,14 +33,18 @@
 //! `timeout`; nothing is spawned. A runtime needs `enable_io` and `enable_time`; as everything of
 //! tokio's, an endpoint panics where it is opened outside of one.
 //!
-//! Timeouts are of real time: a clock of tokio's that a test has paused or advanced makes them too
-//! short or too long.
+//! Timeouts, and the times in an error, go by tokio's clock, which a test may pause and advance. A
+//! deadline is an instant of that clock: `tokio::time::Instant::now().into_std()`, or later. A
+//! paused clock runs ahead wherever no task has anything to do, and so it does not wait for a peer
+//! outside of its runtime. A request carries the time at which it was written: a server whose clock
+//! was advanced takes a request by another clock for an old one, and drops it when its time is
+//! over.
 //!
 //! A client or server belongs to the runtime that it was opened in. It can be used from any thread,
-//! and awaited in another runtime, as long as its own is driven: descriptors and deadlines are looked
-//! after there, and nowhere else. With its runtime gone it is of no use, and panics where it would
-//! have to wait. The endpoints that one task owns are to be awaited in the runtime that they were
-//! opened in.
+//! and awaited in another runtime, as long as its own is driven: descriptors and deadlines are
+//! looked after there, by the clock of that one, and nowhere else. With its runtime gone it is of
+//! no use, and panics where it would have to wait. The endpoints that one task owns are to be
+//! awaited in the runtime that they were opened in.
 
 mod held;
 mod io;

@@ -29,7 +29,7 @@ use crate::core::link::Directions;
 use crate::core::session::Session;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::front::{Common, LinkNews, LinkReport, Notice, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 pub(super) use handle::Handle;
@@ -96,7 +96,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
                 let wait = match session.step_open(now, term.deadline) {
                     Ok(Step::Done(())) => return Poll::Ready(Ok(())),
                     Ok(Step::Wait(wait)) => wait,
-                    Err(error) => return Poll::Ready(Err(term.sign(error))),
+                    Err(error) => return Poll::Ready(Err(term.sign(error, now))),
                 };
                 notices.begin(NOBODY, term.began, Phase::Open);
                 let (notice, wait) = notices.due(now, wait);
@@ -145,6 +145,17 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
         done
     }
 
+    /// The time by the clock of its place, wherever that is asked for.
+    pub(super) fn now(&self) -> Instant {
+        R::within(&self.place, R::now)
+    }
+
+    /// Adds to an error what the session knows of it, and the times of its call.
+    pub(super) fn sign(&self, error: Error, phase: Phase, term: Term) -> Error {
+        let placed = self.with(|session| session.place(error, phase));
+        term.sign(placed, self.now())
+    }
+
     /// Works on the session and moves what that gave to move, without waiting.
     pub(super) fn nudge(&self, work: impl FnOnce(&mut S)) {
         self.with_state(|state| {
@@ -155,9 +166,9 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
 
     /// Writes what there is to write, for nobody to wait for.
     fn write(&self, state: &mut State<R, S>) {
-        let now = R::now();
         let only_write = Directions { read: false, write: true };
         let ready = R::within(&self.place, || {
+            let now = R::now();
             // A failure has nobody here to be told; whoever steps next meets it again.
             let wait = state.session.step(now, only_write).unwrap_or(Wait::until(now));
             let mut cx = Context::from_waker(&self.waker);

@@ -190,6 +190,27 @@ impl<E> Visitor<E> {
         moment.inspect(|moment| moment.pass()).is_some()
     }
 
+    /// The errand has been answered.
+    fn end<R: Runtime, S: Shared<R>>(
+        &mut self,
+        answer: Result<E::Answer>,
+        state: &mut State<R, S>,
+        woken: &mut Vec<Waker>,
+    ) -> Result<E::Answer>
+    where
+        E: Errand<S>,
+    {
+        if let Some(spell) = &self.spell {
+            state.pause.end(spell, R::now());
+        }
+        self.done = true;
+        self.leave(state);
+        state.news.ended(&answer);
+        // Its place may be another's now.
+        state.wake_ready(None, woken);
+        answer.map_err(|error| self.term.sign(state.session.place(error, self.phase), R::now()))
+    }
+
     /// Takes out of the session whatever of the errand is still there.
     fn leave<R: Runtime, S: Shared<R>>(&mut self, state: &mut State<R, S>)
     where
@@ -217,20 +238,13 @@ where
         let mut woken = Vec::new();
         let rouse = Rouse(hub);
         let mut state = hub.lock();
-        let notice = state.notice();
-        let answer = R::within(&hub.place, || visitor.visit(hub, &mut state, cx, &mut woken));
-        let answer = answer.map(|answer| {
-            if let Some(spell) = &visitor.spell {
-                state.pause.end(spell, R::now());
-            }
-            visitor.done = true;
-            visitor.leave(&mut state);
-            state.news.ended(&answer);
-            // Its place may be another's now.
-            state.wake_ready(None, &mut woken);
-            answer.map_err(|error| visitor.term.sign(state.session.place(error, visitor.phase)))
+        // The clock is that of the place too.
+        let (notice, answer, report) = R::within(&hub.place, || {
+            let notice = state.notice();
+            let answer = visitor.visit(hub, &mut state, cx, &mut woken);
+            let answer = answer.map(|answer| visitor.end(answer, &mut state, &mut woken));
+            (notice, answer, state.report())
         });
-        let report = state.report();
         let discarded = std::mem::take(&mut state.discarded);
         drop(state);
         rouse.disarm();

@@ -64,7 +64,7 @@ impl<R: Runtime> FifoReader<R> {
         }
         let Self { reading, timeout, waiter, wake } = self;
         ready!(waiter.poll_turn(cx));
-        let begin = || waiter.wake(Term::within(*timeout), Phase::Read);
+        let begin = || waiter.wake(Term::within(R::now(), *timeout), Phase::Read);
         let waiting = wake.get_or_insert_with(begin);
         let deadline = waiting.term().deadline;
         let polled =
@@ -120,7 +120,7 @@ impl<R: Runtime> FifoReaderOptions<R> {
         let Self { common, timeout, on_end, .. } = &self;
         let mut waiter = Waiter::new(common);
         let mut unopened = self.machine(path.as_ref());
-        let term = Term::timeout(common.open_timeout);
+        let term = Term::timeout(R::now(), common.open_timeout);
         let opened = drive(&mut waiter, &mut unopened, term, Phase::Open, |unopened, now| {
             unopened.step(now, term.deadline)
         });

@@ -64,7 +64,7 @@ impl<R: Runtime> FifoWriter<R> {
         }
         let Self { writing, waiter, wake } = self;
         ready!(waiter.poll_turn(cx));
-        let begin = || waiter.wake(Term::until(Deadline::NEVER), Phase::Write);
+        let begin = || waiter.wake(Term::until(R::now(), Deadline::NEVER), Phase::Write);
         let waiting = wake.get_or_insert_with(begin);
         let polled = waiter.poll(waiting, writing, cx, |writing, now| writing.step(bytes, now));
         if polled.is_ready() {
@@ -116,7 +116,7 @@ impl<R: Runtime> FifoWriterOptions<R> {
     pub async fn open(self, path: impl AsRef<Path>) -> Result<FifoWriter<R>> {
         let mut waiter = Waiter::new(&self.common);
         let mut unopened = self.machine(path.as_ref());
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(R::now(), self.common.open_timeout);
         let opened = drive(&mut waiter, &mut unopened, term, Phase::Open, |unopened, now| {
             unopened.step(now, term.deadline)
         });

@@ -21,7 +21,6 @@ use super::hub::{Hub, Visit};
 use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::{Listening, Receiving};
 use crate::core::server::Asked;
-use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -117,7 +116,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             match came.await {
                 Came::Done => {}
                 Came::Request(Request { value, responder }) => {
-                    let context = Context { deadline: responder.deadline(), stop: stop.clone() };
+                    let (deadline, stop) = (responder.deadline(), stop.clone());
+                    let context = Context { deadline, now: R::now, stop };
                     let span = responder.span();
                     let begin = AssertUnwindSafe(|| handler(value, context));
                     let begun = span.enter(|| catch_unwind(begin));
@@ -144,7 +144,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// # Cancel safety
     /// No request is lost: what has come is there for the next call.
     pub async fn recv_timeout(&mut self, timeout: Duration) -> Result<Request<R, Req, Rep, C>> {
-        let term = Term::timeout(timeout);
+        let term = Term::timeout(self.shared.hub.now(), timeout);
         let mut wait = None;
         match poll_fn(|cx| self.poll_request(&mut wait, Some(term), cx)).await {
             Ok(Some(request)) => Ok(request),
@@ -178,7 +178,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             // No request is wanted, and control is answered all the same. A failure is met by the
             // wait for the next request.
             let begin = || {
-                let term = Term::until(Deadline::NEVER);
+                let term = Term::until(self.shared.hub.now(), Deadline::NEVER);
                 self.shared.hub.run(Listening, term, Phase::Read)
             };
             if Pin::new(wait.nothing.get_or_insert_with(begin)).poll(cx).is_ready() {
@@ -201,7 +201,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
                 if !answerer.link().has_events() {
                     return None;
                 }
-                let now = R::now();
+                let now = self.shared.hub.now();
                 // The end of the clients is for a wait to tell.
                 answerer.next_request(now, sys::monotonic_ns(now)).ok().flatten()
             });
@@ -221,7 +221,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     ) -> Poll<Next<R, Req, Rep, C>> {
         loop {
             let begin = || {
-                let term = term.unwrap_or_else(|| Term::until(Deadline::NEVER));
+                let term =
+                    term.unwrap_or_else(|| Term::until(self.shared.hub.now(), Deadline::NEVER));
                 let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
                 self.shared.hub.run(receiving, term, Phase::Read)
             };
@@ -236,7 +237,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             if let Some(request) = asked.and_then(|asked| self.receive(asked)) {
                 return Poll::Ready(Ok(Some(request)));
             }
-            if let Some(term) = term.filter(|term| term.deadline.passed(R::now())) {
+            if let Some(term) = term.filter(|term| term.deadline.passed(self.shared.hub.now())) {
                 let silence = self.shared.hub.with(|answerer| answerer.silence());
                 return Poll::Ready(Err(self.sign(silence, term)));
             }
@@ -244,7 +245,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        term.sign(self.shared.hub.with(|answerer| answerer.place(error, Phase::Read)))
+        self.shared.hub.sign(error, Phase::Read, term)
     }
 
     /// Reads a request; one that cannot be read is answered here and now.
@@ -323,6 +324,8 @@ async fn answered<R: Runtime, Rep, C: Codec<Rep>, E: fmt::Display>(
 #[derive(Clone, Debug)]
 pub struct Context {
     deadline: Deadline,
+    /// The clock that the deadline is an instant of.
+    now: fn() -> Instant,
     stop: Arc<Stop>,
 }
 
@@ -334,7 +337,7 @@ impl Context {
 
     /// How long the caller will still wait; `None` for without end.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.remaining(Instant::now())
+        self.deadline.remaining((self.now)())
     }
 
     /// Ends [`Server::serve`] once the handlers that run are answered. It can be called from
@@ -397,7 +400,7 @@ impl<R: Runtime, Req, Rep, C> ServerOptions<Req, Rep, C, R> {
     where
         C: Codec<Req> + Codec<Rep>,
     {
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(R::now(), self.common.open_timeout);
         let shared = Shared {
             hub: Hub::open(self.machine(pair), &self.common, term).await?,
             codec: self.codec,

@@ -11,7 +11,6 @@ use crate::awaited::hub::Handle;
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying};
 use crate::core::server::{Answerer, Caller};
-use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
@@ -82,8 +81,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         match codec::encode(&shared.codec, reply, &mut body, shared.max_message) {
             Ok(()) => self.answer(Answer::Reply(body), term).await,
             Err(refused) => {
-                let placed = shared.hub.with(|answerer| answerer.place(refused, Phase::Encode));
-                let signed = term.sign(placed);
+                let signed = shared.hub.sign(refused, Phase::Encode, term);
                 let words = signed.detail().unwrap_or("the reply has no form in the codec");
                 let code = match signed.kind() {
                     ErrorKind::TooLarge => FailureCode::TooLarge,
@@ -145,7 +143,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.
     fn term(&self, shared: &Shared<R, C>) -> Term {
-        let reply_by = Term::timeout(shared.timeout);
+        let reply_by = Term::timeout(shared.hub.now(), shared.timeout);
         Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by }
     }
 }

@@ -65,7 +65,7 @@ impl FifoReader {
 impl io::Read for FifoReader {
     /// Reads what is there, waiting for the first byte; zero is the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let term = Term::within(self.timeout);
+        let term = Term::within(Instant::now(), self.timeout);
         let read = drive(&mut self.waiter, &mut self.reading, term, Phase::Read, |reading, now| {
             reading.step(buffer, now, term.deadline)
         });
@@ -113,7 +113,7 @@ impl FifoReaderOptions {
         let Self { common, timeout, on_end, .. } = &self;
         let mut waiter = Waiter::new(common);
         let mut unopened = self.machine(path.as_ref());
-        let term = Term::timeout(common.open_timeout);
+        let term = Term::timeout(Instant::now(), common.open_timeout);
         let end = drive(&mut waiter, &mut unopened, term, Phase::Open, |unopened, now| {
             unopened.step(now, term.deadline)
         })?;

@@ -50,7 +50,7 @@ impl FifoWriter {
 impl io::Write for FifoWriter {
     /// Writes as much as there is room for, waiting for the first of it.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let term = Term::until(Deadline::NEVER);
+        let term = Term::until(Instant::now(), Deadline::NEVER);
         let wrote =
             drive(&mut self.waiter, &mut self.writing, term, Phase::Write, |writing, now| {
                 writing.step(bytes, now)
@@ -102,7 +102,7 @@ impl FifoWriterOptions {
     pub fn open(self, path: impl AsRef<Path>) -> Result<FifoWriter> {
         let mut waiter = Waiter::new(&self.common);
         let mut unopened = self.machine(path.as_ref());
-        let term = Term::timeout(self.common.open_timeout);
+        let term = Term::timeout(Instant::now(), self.common.open_timeout);
         let end = drive(&mut waiter, &mut unopened, term, Phase::Open, |unopened, now| {
             unopened.step(now, term.deadline)
         })?;

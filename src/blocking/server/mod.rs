@@ -112,7 +112,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         mut handler: impl FnMut(Req, &Context) -> Result<Rep, E>,
     ) -> Result<()> {
         let stop = Cell::new(false);
-        while let Some(request) = self.next(Term::until(Deadline::NEVER))? {
+        while let Some(request) = self.next(Term::until(Instant::now(), Deadline::NEVER))? {
             let Request { value, responder } = request;
             let context = Context { deadline: responder.deadline(), stop: &stop };
             // The handler is the user's, and so are its error's words and its reply's bytes; what
@@ -172,7 +172,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     /// [`ErrorKind::TimedOut`] or [`ErrorKind::NoWriter`] where none came,
     /// [`ErrorKind::PeerClosed`] where the last client has left and that is the end.
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Request<Req, Rep, C>> {
-        let term = Term::timeout(timeout);
+        let term = Term::timeout(Instant::now(), timeout);
         match self.next(term) {
             Ok(Some(request)) => Ok(request),
             Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
@@ -209,7 +209,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
-        term.sign(self.shared.turn.with(|answerer| answerer.place(error, Phase::Read)))
+        let placed = self.shared.turn.with(|answerer| answerer.place(error, Phase::Read));
+        term.sign(placed, Instant::now())
     }
 
     /// Reads a request; one that cannot be read is answered here and now.
@@ -254,7 +255,7 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
             timeout: self.reply_timeout,
             max_message: self.common.max_message,
         };
-        shared.turn.open(Term::timeout(self.common.open_timeout))?;
+        shared.turn.open(Term::timeout(Instant::now(), self.common.open_timeout))?;
         Ok(Server { shared: Arc::new(shared), types: PhantomData })
     }
 }
@@ -299,6 +300,6 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Iterator for Requests<'_, Req, Rep, C
     type Item = Result<Request<Req, Rep, C>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.server.next(Term::until(Deadline::NEVER)).transpose()
+        self.server.next(Term::until(Instant::now(), Deadline::NEVER)).transpose()
     }
 }

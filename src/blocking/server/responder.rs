@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::blocking::turn::Turn;
 use crate::codec::{self, Codec, Json};
@@ -85,8 +85,8 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         match codec::encode(&shared.codec, reply, &mut body, shared.max_message) {
             Ok(()) => self.answer(Answer::Reply(body), term),
             Err(refused) => {
-                let signed =
-                    term.sign(shared.turn.with(|answerer| answerer.place(refused, Phase::Encode)));
+                let placed = shared.turn.with(|answerer| answerer.place(refused, Phase::Encode));
+                let signed = term.sign(placed, Instant::now());
                 let words = signed.detail().unwrap_or("the reply has no form in the codec");
                 let code = match signed.kind() {
                     ErrorKind::TooLarge => FailureCode::TooLarge,
@@ -138,13 +138,13 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
 
     fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
         let Some(shared) = self.shared.take() else { return Ok(()) };
-        let now = term.after_encoding(answer.len());
+        let now = term.after_encoding(answer.len(), Instant::now);
         shared.turn.run(Replying::new(self.caller, answer, term.deadline), now, term, Phase::Write)
     }
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.
     fn term(&self, shared: &Shared<C>) -> Term {
-        let reply_by = Term::timeout(shared.timeout);
+        let reply_by = Term::timeout(Instant::now(), shared.timeout);
         Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by }
     }
 }

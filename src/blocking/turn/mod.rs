@@ -101,7 +101,7 @@ impl<S: Shared> Turn<S> {
                     return Ok(());
                 }
                 Ok(Step::Wait(wait)) => wait,
-                Err(error) => return Err(term.sign(state.session.place(error, Phase::Open))),
+                Err(error) => return Err(term.sign(state.session.place(error, Phase::Open), now)),
             };
             let (notice, wait) = state.notices.due(now, wait);
             let (path, ends) =
@@ -110,7 +110,8 @@ impl<S: Shared> Turn<S> {
             if let Some(notice) = notice {
                 notice.tell(&path);
             }
-            sleep(ends.borrow(), wait, now).map_err(|error| term.sign(error.at(&path)))?;
+            let slept = sleep(ends.borrow(), wait, now);
+            slept.map_err(|error| term.sign(error.at(&path), Instant::now()))?;
             now = Instant::now();
         }
     }
@@ -155,7 +156,7 @@ impl<S: Shared> Turn<S> {
         let mut state = self.lock();
         let key = match visit.begin(&mut state) {
             Ok(key) => key,
-            Err(error) => return Err(term.sign(state.session.place(error, phase))),
+            Err(error) => return Err(term.sign(state.session.place(error, phase), Instant::now())),
         };
         if span.is_told() {
             drop(state);
@@ -168,8 +169,9 @@ impl<S: Shared> Turn<S> {
                     visit.leave(&mut state);
                     state.news.ended(&answer);
                     let report = state.report();
-                    let answer =
-                        answer.map_err(|error| term.sign(state.session.place(error, phase)));
+                    let answer = answer.map_err(|error| {
+                        term.sign(state.session.place(error, phase), Instant::now())
+                    });
                     drop(state);
                     if let Some(report) = report {
                         report.tell();

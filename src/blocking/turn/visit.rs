@@ -137,7 +137,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         slept.map_err(|error| {
             let session = &mut turn.lock().session;
             let error = self.errand.fail(session, error);
-            term.sign(session.place(error, phase))
+            term.sign(session.place(error, phase), Instant::now())
         })
     }
 

@@ -1,6 +1,7 @@
 //! What only endpoints that are awaited can get wrong: futures that are dropped, tasks that share,
 //! readiness that a runtime remembers, pipe ends that are the runtime's own.
 
+mod clock;
 mod dropped;
 mod framed;
 mod limit;
