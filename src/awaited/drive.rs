@@ -43,7 +43,7 @@ pub(super) trait Endpoint<R: Runtime> {
 /// How one endpoint waits.
 #[derive(Debug)]
 pub(super) struct Waiter<R: Runtime> {
-    alarm: Alarm<R>,
+    alarm: Alarm<R::Timer>,
     pause: Pause,
     notices: Notices,
     news: News,

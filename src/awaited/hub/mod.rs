@@ -59,7 +59,7 @@ pub(super) struct Hub<R: Runtime, S> {
 
 struct State<R: Runtime, S> {
     session: S,
-    alarm: Alarm<R>,
+    alarm: Alarm<R::Timer>,
     pause: Pause,
     notices: Notices,
     news: LinkNews,
@@ -88,7 +88,7 @@ const BREATH: Duration = Duration::from_millis(1);
 impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     /// Opens a session that tasks can then share.
     pub(super) async fn open(mut session: S, common: &Common, term: Term) -> Result<Handle<R, S>> {
-        let mut alarm = Alarm::<R>::new();
+        let mut alarm = Alarm::<R::Timer>::new();
         let mut notices = Notices::new(&common.observer);
         poll_fn(|cx| {
             loop {

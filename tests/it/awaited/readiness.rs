@@ -3,6 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io::Write;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use fifowire::awaited::{Receiver, Runtime, Sender};
@@ -164,7 +165,20 @@ fn a_flood_leaves_others_their_turn<R: Runtime, B: BlockOn>(scene: &Scene) {
     });
 }
 
+/// A future may be polled by one task, and then moved to another.
+fn a_wait_ends_in_the_task_that_has_polled_last<R: Runtime, B: BlockOn>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("moved.fifo")).unwrap();
+    B::block_on(async {
+        let mut receiver = Receiver::<R, String>::open(fifo.path()).await.unwrap();
+        let mut wait = std::pin::pin!(receiver.recv_timeout(ms(150)));
+        let mut nobody = Context::from_waker(Waker::noop());
+        assert!(wait.as_mut().poll(&mut nobody).is_pending());
+        assert_eq!(wait.await.unwrap_err().kind(), ErrorKind::NoWriter);
+    });
+}
+
 fn all<R: Runtime, B: BlockOn>(scene: &Scene) {
+    a_wait_ends_in_the_task_that_has_polled_last::<R, B>(scene);
     a_flood_leaves_others_their_turn::<R, B>(scene);
     no_state_of_a_fifo_burns_a_core::<R, B>(scene);
     a_full_fifo_burns_no_core_and_its_next_reader_is_noticed::<R, B>(scene);

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
 
 use fifowire::{EndOfWriters, Error, ErrorKind, Fifo};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
@@ -104,6 +105,44 @@ fn every_wait_ends_on_time_and_says_why<F: Front>(scene: &Scene) {
     });
 }
 
+/// One that has ended takes no time from the next.
+fn every_wait_has_a_time_of_its_own<F: Front>(scene: &Scene) {
+    let fifo = Fifo::create(scene.path("times.fifo")).unwrap();
+    let time = ms(100);
+    // What an error says of its wait, which began and ended in here.
+    let checked = |began: Instant, error: io::Error| {
+        let took = began.elapsed();
+        let elapsed = error.get_ref().unwrap().downcast_ref::<Error>().unwrap().elapsed().unwrap();
+        assert!(time <= elapsed && elapsed <= took, "{elapsed:?} in {took:?}");
+    };
+    F::block_on(async {
+        let mut reader = F::reader(fifo.path(), EndOfWriters::End, time).await.unwrap();
+        let mut writer = F::writer(fifo.path(), time).await.unwrap();
+        for _ in 0..3 {
+            let began = Instant::now();
+            checked(began, F::read(&mut reader, &mut [0; 8]).await.unwrap_err());
+        }
+        F::write_all(&mut writer, b"here").await.unwrap();
+        assert_eq!(F::read(&mut reader, &mut [0; 8]).await.unwrap(), 4);
+        let began = Instant::now();
+        checked(began, F::read(&mut reader, &mut [0; 8]).await.unwrap_err());
+        let page = [0; 4096];
+        // What fills it up is written at once, and the first that is not has to wait.
+        let mut began = Instant::now();
+        let error = loop {
+            match F::write_all(&mut writer, &page).await {
+                Ok(()) => began = Instant::now(),
+                Err(error) => break error,
+            }
+        };
+        checked(began, error);
+        for _ in 0..2 {
+            let began = Instant::now();
+            checked(began, F::write_all(&mut writer, &page).await.unwrap_err());
+        }
+    });
+}
+
 fn a_path_that_comes_to_name_another_fifo_is_told_of<F: Front>(scene: &Scene) {
     let path = scene.path("replaced.fifo");
     raw::make_fifo(&path);
@@ -198,6 +237,7 @@ fn all<F: Front>(scene: &Scene) {
     bytes_pass_as_they_are_and_end_with_their_writer::<F>(scene);
     writers_come_and_go_and_no_byte_is_lost::<F>(scene);
     every_wait_ends_on_time_and_says_why::<F>(scene);
+    every_wait_has_a_time_of_its_own::<F>(scene);
     a_path_that_comes_to_name_another_fifo_is_told_of::<F>(scene);
     descriptors_from_elsewhere_are_verified_and_made_ours::<F>(scene);
 }
