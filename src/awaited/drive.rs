@@ -129,7 +129,11 @@ impl<R: Runtime> Waiter<R> {
         wake.wait = None;
         self.notices.end(ITSELF);
         self.news.ended(&done);
-        self.tell_news(endpoint);
+        // A subscriber is the host's and may panic. What has come is not put at risk: the news that
+        // came with it are told with the next step.
+        if done.is_err() {
+            self.tell_news(endpoint);
+        }
         Poll::Ready(done.map_err(|error| wake.term.sign(error.at(endpoint.path()), R::now())))
     }
 
@@ -142,7 +146,10 @@ impl<R: Runtime> Waiter<R> {
     ) -> Poll<Result<T>> {
         let mut came = match wake.wait {
             Some(wait) => ready!(self.poll_wait(endpoint, wait, R::now(), cx)),
-            None => Ok(Came::Something),
+            None => {
+                self.tell_news(endpoint);
+                Ok(Came::Something)
+            }
         };
         for _ in 0..STEPS_A_POLL {
             let now = R::now();
@@ -163,6 +170,8 @@ impl<R: Runtime> Waiter<R> {
                     }
                 },
             };
+            // Before the next step, which may find something.
+            self.tell_news(endpoint);
             if wait.readable {
                 let spell = wake.spell.get_or_insert_with(|| self.pause.begin(now));
                 if let Some(moment) = self.pause.look_again(spell, now) {
@@ -176,7 +185,6 @@ impl<R: Runtime> Waiter<R> {
             if let Some(notice) = notice {
                 notice.tell(endpoint.path());
             }
-            self.tell_news(endpoint);
             if wait.until.passed(now) {
                 break;
             }

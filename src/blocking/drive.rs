@@ -55,10 +55,15 @@ pub(crate) fn drive<E: Endpoint, T>(
     phase: Phase,
     step: impl FnMut(&mut E, Instant) -> Result<Step<T>>,
 ) -> Result<T> {
+    waiter.tell_news(endpoint);
     let done = waiter.drive(endpoint, term, phase, step);
     waiter.notices.end(ITSELF);
     waiter.news.ended(&done);
-    waiter.tell_news(endpoint);
+    // A subscriber is the host's and may panic. What has come is not put at risk: the news that came
+    // with it are told with the next step.
+    if done.is_err() {
+        waiter.tell_news(endpoint);
+    }
     done.map_err(|error| term.sign(error.at(endpoint.path()), Instant::now()))
 }
 
@@ -85,6 +90,8 @@ impl Waiter {
                     return Ok(value);
                 }
             };
+            // Before the next step, which may find something.
+            self.tell_news(endpoint);
             if wait.readable {
                 let spell = spell.get_or_insert_with(|| self.pause.begin(now));
                 if let Some(moment) = self.pause.look_again(spell, now) {
@@ -98,7 +105,6 @@ impl Waiter {
             if let Some(notice) = notice {
                 notice.tell(endpoint.path());
             }
-            self.tell_news(endpoint);
             sleep(endpoint.ends(), until, now)?;
             now = Instant::now();
         }

@@ -3,17 +3,20 @@
 use std::fs;
 use std::future::{Future, poll_fn};
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use fifowire::{EndOfWriters, ErrorKind, Fifo, Pair};
+use futures_util::FutureExt;
 use tower::ServiceExt;
 use tracing::Level;
 
 use crate::fronts::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
 use crate::support::frame::{Frame, MAGIC, REQUEST};
 use crate::support::log::{current_span, listen};
-use crate::support::time::{aside, asleep};
+use crate::support::time::{aside, asleep, let_pass};
 use crate::support::{Scene, ms, raw, scene, scene_after, until};
 
 /// Payload, which nobody but its receiver may see.
@@ -272,6 +275,61 @@ fn a_client_that_does_not_read_its_reply_is_told_as_evicted<F: Front>(scene: &Sc
     assert_eq!((evicted.number("given_up"), evicted.call.as_deref()), (1, Some("77")));
 }
 
+/// A subscriber is the host's and may panic: the call panics with it, and what has come is there
+/// for the next.
+fn a_subscriber_that_panics_loses_nothing<F: Front>(scene: &Scene) {
+    let log = listen();
+    let fifo = Fifo::create(scene.path("panics.fifo")).unwrap();
+    let panics_once = || {
+        let panicked = AtomicBool::new(false);
+        log.react(move || assert!(panicked.swap(true, Relaxed), "the host panics"));
+    };
+    F::block_on(async {
+        let mut receiver = F::receiver(fifo.path(), EndOfWriters::Wait).await.unwrap();
+        let mut writer = raw::writer(fifo.path());
+        panics_once();
+        let mut panics = 0;
+        for text in ["one", "two", "three"] {
+            // What is skipped and the message behind it are found in one step.
+            let frame = Frame::message(9, 9, text.as_bytes()).bytes();
+            writer.write_all(&[SECRET.as_bytes(), &frame].concat()).unwrap();
+            let message = loop {
+                let receiving = AssertUnwindSafe(F::recv(&mut receiver, ms(2000)));
+                match receiving.catch_unwind().await {
+                    Ok(message) => break message.unwrap(),
+                    Err(_) => panics += 1,
+                }
+            };
+            assert_eq!(message, text.as_bytes());
+        }
+        assert_eq!(panics, 1);
+        log.react_no_more();
+        drop((receiver, writer));
+
+        let mut reader = F::reader(fifo.path(), EndOfWriters::Wait, ms(50)).await.unwrap();
+        for byte in [b"1", b"2"] {
+            raw::writer(fifo.path()).write_all(byte).unwrap();
+            let mut buffer = [0; 8];
+            assert_eq!(F::read(&mut reader, &mut buffer).await.unwrap(), 1);
+            // That the writer has left is told now, or kept back for a second.
+            F::read(&mut reader, &mut buffer).await.unwrap_err();
+        }
+        let_pass(ms(1000));
+        panics_once();
+        let mut writer = raw::writer(fifo.path());
+        writer.write_all(b"3").unwrap();
+        let mut buffer = [0; 8];
+        let count = loop {
+            let reading = AssertUnwindSafe(F::read(&mut reader, &mut buffer));
+            if let Ok(read) = reading.catch_unwind().await {
+                break read.unwrap();
+            }
+        };
+        assert_eq!(&buffer[..count], b"3");
+        log.react_no_more();
+    });
+}
+
 fn all<F: Front>(scene: &Scene) {
     a_call_and_its_request_are_spans_with_path_and_id::<F>(scene);
     waiting_is_told_once_a_second_and_not_more::<F>(scene);
@@ -280,6 +338,7 @@ fn all<F: Front>(scene: &Scene) {
     what_is_torn_is_told_as_a_sum_once_a_second::<F>(scene);
     a_reader_that_makes_no_room_is_told_as_evicted::<F>(scene);
     a_client_that_does_not_read_its_reply_is_told_as_evicted::<F>(scene);
+    a_subscriber_that_panics_loses_nothing::<F>(scene);
     listen().holds_none_of(&[SECRET, REFUSAL]);
 }
 
