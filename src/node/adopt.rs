@@ -28,12 +28,15 @@ fn adopt<H: Held>(fd: OwnedFd, wanted: Access) -> Result<H> {
         return Err(Error::new(ErrorKind::NotAFifo, Phase::Open));
     }
     // A descriptor for both directions is refused too: it is its own peer, and would hide the
-    // departure of the other one.
+    // departure of the other one. So is one for neither.
     if sys::access_of(fd.as_fd()).map_err(failed)? != wanted {
         return Err(Error::new(ErrorKind::WrongEnd, Phase::Open));
     }
-    sys::make_ours(fd.as_fd()).map_err(failed)?;
-    H::hold(fd).map_err(failed)
+    // Held before its flags are changed, because others may share them: one that is refused is left
+    // as it was. Nothing tries it in between.
+    let held = H::hold(fd).map_err(failed)?;
+    sys::make_ours(held.as_fd()).map_err(failed)?;
+    Ok(held)
 }
 
 /// What errors name, where a descriptor came without a path.

@@ -13,10 +13,16 @@ pub(crate) enum Access {
     Read,
     Write,
     Both,
+    /// A mere name for the file.
+    Neither,
 }
 
 pub(crate) fn access_of(fd: BorrowedFd<'_>) -> io::Result<Access> {
-    Ok(match flags(fd)? & OFlag::O_ACCMODE {
+    let flags = flags(fd)?;
+    if is_name(flags) {
+        return Ok(Access::Neither);
+    }
+    Ok(match flags & OFlag::O_ACCMODE {
         OFlag::O_RDONLY => Access::Read,
         OFlag::O_WRONLY => Access::Write,
         _ => Access::Both,
@@ -31,6 +37,17 @@ pub(crate) fn make_ours(fd: BorrowedFd<'_>) -> io::Result<()> {
         fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     }
     Ok(())
+}
+
+/// The kernel shows such a descriptor as one that reads.
+#[cfg(target_os = "linux")]
+fn is_name(flags: OFlag) -> bool {
+    flags.contains(OFlag::O_PATH)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_name(_flags: OFlag) -> bool {
+    false
 }
 
 fn flags(fd: BorrowedFd<'_>) -> io::Result<OFlag> {

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use ::tokio::io::Interest;
 use ::tokio::net::unix::pipe;
+use ::tokio::runtime::Handle;
 use ::tokio::task::unconstrained;
 
 use crate::awaited::Ready;
@@ -31,6 +32,7 @@ impl Held for Reader {
     const WATCHES: bool = false;
 
     fn hold(fd: OwnedFd) -> io::Result<Self> {
+        within_a_runtime()?;
         pipe::Receiver::from_owned_fd_unchecked(fd).map(Self)
     }
 
@@ -67,6 +69,7 @@ impl Held for Writer {
     const WATCHES: bool = false;
 
     fn hold(fd: OwnedFd) -> io::Result<Self> {
+        within_a_runtime()?;
         pipe::Sender::from_owned_fd_unchecked(fd).map(Self)
     }
 
@@ -94,6 +97,11 @@ impl Ready for Writer {
         *self = Self::hold(self.0.as_fd().try_clone_to_owned()?)?;
         poll_unconstrained(cx, |cx| self.0.poll_write_ready(cx))
     }
+}
+
+/// Where there is none, tokio would panic.
+fn within_a_runtime() -> io::Result<()> {
+    Handle::try_current().map(drop).map_err(io::Error::other)
 }
 
 /// Polls without regard to the task's budget: out of it, tokio would not remember the task, and a

@@ -5,11 +5,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use fifowire::{EndOfWriters, Error, ErrorKind, Fifo};
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
 
 use super::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
 use crate::support::time::aside;
-use crate::support::{Scene, ms, raw, scene_after};
+use crate::support::{Scene, ledger, ms, raw, scene_after};
 
 /// Bytes of which no two neighbourhoods look alike, longer than any pipe.
 fn noise() -> Vec<u8> {
@@ -199,10 +200,48 @@ fn descriptors_from_elsewhere_are_verified_and_made_ours<F: Front>(scene: &Scene
         std::fs::remove_file(&path).unwrap();
         let both = std::fs::OpenOptions::new().read(true).write(true).open(fifo.path()).unwrap();
         refused(both.into(), ErrorKind::WrongEnd);
+        // A mere name, by which nothing can be read or written.
+        let name = open(fifo.path(), OFlag::O_PATH, Mode::empty()).unwrap();
+        refused(name, ErrorKind::WrongEnd);
         let (source, sink) = nix::unistd::pipe().unwrap();
         assert_eq!(F::Writer::try_from(source).unwrap_err().kind(), ErrorKind::WrongEnd);
         assert_eq!(F::Reader::try_from(sink).unwrap_err().kind(), ErrorKind::WrongEnd);
     });
+}
+
+/// Without a runtime tokio cannot keep a descriptor. Whoever shares it finds it as it was.
+fn tokio_refuses_descriptors_outside_of_a_runtime(scene: &Scene) {
+    use fifowire::tokio::{FifoReader, FifoWriter};
+    let fifo = Fifo::create(scene.path("outside.fifo")).unwrap();
+    let before = ledger::descriptors();
+    {
+        let reader = OwnedFd::from(raw::reader(fifo.path()));
+        let writer = OwnedFd::from(raw::writer(fifo.path()));
+        for end in [&reader, &writer] {
+            fcntl(end, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+        }
+        let refused = || {
+            let shared = || (reader.try_clone().unwrap(), writer.try_clone().unwrap());
+            let ((reading, writing), given) = (shared(), shared());
+            let errors = (
+                std::panic::catch_unwind(|| FifoReader::try_from(given.0).map(drop)),
+                std::panic::catch_unwind(|| FifoWriter::try_from(given.1).map(drop)),
+            );
+            assert!(blocks_and_inherits(reading).0 && blocks_and_inherits(writing).0);
+            errors
+        };
+        let (reading, writing) = refused();
+        for refused in [reading, writing] {
+            let error = refused.unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::System, "{error}");
+            assert!(error.to_string().contains("no reactor running"), "{error}");
+        }
+        // One that does no input and output cannot be told from one that does, but by its panic.
+        let without = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (reading, writing) = without.block_on(async { refused() });
+        assert!(reading.is_err() && writing.is_err());
+    }
+    assert_eq!(ledger::descriptors(), before);
 }
 
 #[test]
@@ -216,6 +255,7 @@ fn blocking_raw() {
 fn tokio_current_thread_raw() {
     scene_after(TokioCurrent::prepare, |scene| {
         all::<TokioCurrent>(scene);
+        tokio_refuses_descriptors_outside_of_a_runtime(scene);
     });
 }
 
