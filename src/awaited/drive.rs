@@ -13,7 +13,7 @@ use super::alarm::Alarm;
 use super::runtime::{Ready, Runtime};
 use crate::core::recv::Incoming;
 use crate::core::send::Outgoing;
-use crate::core::step::{Step, Wait};
+use crate::core::step::{GIVEN_UP, Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::framing::Framing;
@@ -49,6 +49,8 @@ pub(super) struct Waiter<R: Runtime> {
     news: News,
     /// Polls in a row after which the task did not have to wait.
     at_once: u32,
+    /// When the task that waits was here last.
+    left: Option<Instant>,
 }
 
 /// One wait, from the first poll to the last.
@@ -93,7 +95,17 @@ impl<R: Runtime> Waiter<R> {
             notices: Notices::new(&common.observer),
             news: News::default(),
             at_once: 0,
+            left: None,
         }
+    }
+
+    /// Whether the last wait was given up: it has not ended, and nobody has looked after it.
+    ///
+    /// For waits that are kept from poll to poll in the endpoint itself, where no future is dropped
+    /// with them. By real time, whatever the runtime's clock: one that is moved on by a test leaves
+    /// nobody the time to look.
+    pub(super) fn was_given_up(&self) -> bool {
+        self.left.is_some_and(|left| left.elapsed() >= GIVEN_UP)
     }
 
     /// Pending now and then, where nothing else is: a peer that never stops must not keep the
@@ -123,8 +135,10 @@ impl<R: Runtime> Waiter<R> {
         let polled = self.poll_done(wake, endpoint, cx, step);
         if polled.is_pending() {
             self.at_once = 0;
+            self.left = Some(Instant::now());
         }
         let done = ready!(polled);
+        self.left = None;
         // What comes under the same term is another operation, and waits for nothing yet.
         wake.wait = None;
         self.notices.end(ITSELF);

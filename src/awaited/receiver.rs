@@ -155,7 +155,8 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Receiver<R, T, C, F> {
 /// the stream: the next value is read behind it.
 ///
 /// # Cancel safety
-/// As [`Receiver::recv`].
+/// As [`Receiver::recv`]. The next poll goes on with the wait, and has what is left of its time, until
+/// nobody has polled for a second.
 impl<R: Runtime, T, C: Codec<T> + Unpin, F: Framing + Unpin> Stream for Receiver<R, T, C, F> {
     type Item = Result<T>;
 
@@ -164,7 +165,7 @@ impl<R: Runtime, T, C: Codec<T> + Unpin, F: Framing + Unpin> Stream for Receiver
         if this.ended {
             return Poll::Ready(None);
         }
-        let mut wake = this.wake.take();
+        let mut wake = this.wake.take().filter(|_| !this.waiter.was_given_up());
         let polled = this.poll_recv(this.limit(), &mut wake, cx);
         this.wake = wake;
         polled.map(|received| {

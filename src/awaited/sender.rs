@@ -119,6 +119,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
     /// # Cancel safety
     /// As [`send`](Self::send), for the batch as a whole.
     pub async fn flush(&mut self) -> Result<()> {
+        self.begin_anew();
         self.flush_within(None, Limit::Timeout(self.timeout)).await
     }
 
@@ -155,6 +156,7 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
 
     /// Frames a value; answers the wait of the call, if it had to wait.
     async fn frame(&mut self, value: &T, limit: Limit) -> Result<Option<Wake>> {
+        self.begin_anew();
         let mut sending = Sending { sender: self, wake: None, done: false };
         poll_fn(|cx| sending.poll(limit, cx, Self::poll_fed)).await?;
         if let Err(refused) = sending.sender.start(value, limit) {
@@ -218,6 +220,12 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
         self.waiter.poll(wake, &mut self.outgoing, cx, step)
     }
 
+    /// Another wait begins: what one of the sink has waited, and nobody goes on with, is not its.
+    fn begin_anew(&mut self) {
+        self.wake = None;
+        self.outgoing.stop_waiting();
+    }
+
     fn abandon(&mut self) {
         self.feeding = false;
         self.outgoing.abandon();
@@ -258,6 +266,10 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Drop for Sending<'_, R, T, C, F> {
 
 /// Values are fed and flushed, each wait under the sender's timeout; closing flushes.
 ///
+/// A sink is not told where a flush is given up: its next poll goes on with that wait, and has what
+/// is left of its time. The wait is over, and the next has the whole of both timeouts, where a
+/// method of the sender is called, or where nobody has polled for a second.
+///
 /// # Cancel safety
 /// What was started lives in the sender, and goes on with the next poll.
 impl<R: Runtime, T, C: Codec<T> + Unpin, F: Framing + Unpin> Sink<T> for Sender<R, T, C, F> {
@@ -285,6 +297,9 @@ impl<R: Runtime, T, C: Codec<T> + Unpin, F: Framing + Unpin> Sink<T> for Sender<
 
 impl<R: Runtime, T, C: Codec<T>, F: Framing> Sender<R, T, C, F> {
     fn poll_sink(&mut self, cx: &mut Context<'_>, poll: PollOne<Self>) -> Polled {
+        if self.waiter.was_given_up() {
+            self.begin_anew();
+        }
         let mut wake = self.wake.take();
         let polled = poll(self, Limit::Timeout(self.timeout), &mut wake, cx);
         if polled.is_pending() {

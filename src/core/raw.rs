@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::open::Opening;
 use super::reading_end::ReadingEnd;
 use super::recv::EndOfWriters;
-use super::step::{Step, Wait};
+use super::step::{GIVEN_UP, Step, Wait};
 use super::writing_end::WritingEnd;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
@@ -47,10 +47,6 @@ struct Stalled {
     since: Instant,
     looked_at: Instant,
 }
-
-/// A write that nobody has looked after for so long was given up, and the next is another: a wait
-/// looks at its path many times a second.
-const GIVEN_UP: Duration = Duration::from_secs(1);
 
 impl<O: Opener> Unopened<O> {
     pub(crate) fn new(opener: O) -> Self {

@@ -258,6 +258,11 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
         self.units.abandon();
         self.written = 0;
         self.accepted = 0;
+        self.stop_waiting();
+    }
+
+    /// Whoever waited has stopped: the next one has a time of its own.
+    pub(crate) fn stop_waiting(&mut self) {
         self.stalled_since = None;
         self.side.stop_opening();
     }

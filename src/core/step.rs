@@ -1,6 +1,6 @@
 //! What a state machine answers: done, or what to wait for.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
 
@@ -10,6 +10,10 @@ pub(crate) enum Step<T> {
     Done(T),
     Wait(Wait),
 }
+
+/// A wait that was to be looked after, and was not for so long, was given up, and the next is
+/// another: one that goes on looks at its path many times a second.
+pub(crate) const GIVEN_UP: Duration = Duration::from_secs(1);
 
 impl<T> Step<T> {
     pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Step<U> {

@@ -22,7 +22,8 @@ use crate::node::{self, ReadEnd, ReadOpener, Trust};
 /// waits fails.
 ///
 /// # Cancel safety
-/// A read that is dropped while it waits has taken no byte.
+/// A read that is dropped while it waits has taken no byte. The next goes on with its wait, and has
+/// what is left of its time; once nobody has polled for a second, it has a time of its own.
 pub struct FifoReader<R: Runtime> {
     reading: RawReading<ReadOpener<R::Reader>>,
     timeout: Option<Duration>,
@@ -64,6 +65,9 @@ impl<R: Runtime> FifoReader<R> {
         }
         let Self { reading, timeout, waiter, wake } = self;
         ready!(waiter.poll_turn(cx));
+        if waiter.was_given_up() {
+            *wake = None;
+        }
         let begin = || waiter.wake(Term::within(R::now(), *timeout), Phase::Read);
         let waiting = wake.get_or_insert_with(begin);
         let deadline = waiting.term().deadline;

@@ -64,6 +64,9 @@ impl<R: Runtime> FifoWriter<R> {
         }
         let Self { writing, waiter, wake } = self;
         ready!(waiter.poll_turn(cx));
+        if waiter.was_given_up() {
+            *wake = None;
+        }
         let begin = || waiter.wake(Term::until(R::now(), Deadline::NEVER), Phase::Write);
         let waiting = wake.get_or_insert_with(begin);
         let polled = waiter.poll(waiting, writing, cx, |writing, now| writing.step(bytes, now));

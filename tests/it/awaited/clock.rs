@@ -2,6 +2,7 @@
 //! until no task has anything to do. Here it runs ahead for minutes within milliseconds.
 
 use std::future::{Future, pending};
+use std::task::Poll;
 use std::time::Duration;
 
 use fifowire::tokio::{Client, Receiver, Sender, Server};
@@ -119,6 +120,23 @@ fn a_clock_that_was_advanced_takes_no_time_from_what_comes_after() {
                 ended = serve => panic!("{ended:?}"),
                 () = calls => {}
             }
+        });
+    });
+}
+
+/// It is no wait that nobody has looked after, however far the clock was moved meanwhile.
+#[test]
+fn a_wait_of_a_stream_is_over_once_the_clock_was_moved_past_its_time() {
+    scene(&[], |scene| {
+        paused(async {
+            let fifo = Fifo::create(scene.path("stream.fifo")).unwrap();
+            let options = Receiver::<u32>::options().timeout(SHORT);
+            let mut receiver = options.open(fifo.path()).await.unwrap();
+            assert!(futures_util::poll!(receiver.next()).is_pending());
+            advance(SHORT).await;
+            let ended = futures_util::poll!(receiver.next());
+            let Poll::Ready(Some(Err(error))) = ended else { panic!("{ended:?}") };
+            assert_eq!(error.kind(), ErrorKind::NoWriter);
         });
     });
 }

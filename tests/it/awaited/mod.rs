@@ -4,6 +4,7 @@
 mod clock;
 mod dropped;
 mod framed;
+mod given_up;
 mod limit;
 mod readiness;
 mod tasks;
