@@ -108,8 +108,9 @@ pub enum ErrorKind {
     /// A file stands at the path already, and creating never replaces.
     #[error("there is a file at the path already")]
     AlreadyExists,
-    /// What stands at the path is no FIFO. It was not opened.
-    #[error("the file at the path is not a FIFO")]
+    /// What stands at the path, or what a descriptor is of, is no FIFO. What stands at a path was not
+    /// opened.
+    #[error("this is not a FIFO")]
     NotAFifo,
     /// A descriptor is not open for this direction, or not for it alone.
     #[error("the descriptor is not this end of a FIFO")]
@@ -156,23 +157,26 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// One sentence on what the user can do about it.
+    /// One sentence on what the user can do about it, wherever it happened; [`Error::hint`] may know
+    /// more.
     pub fn hint(self) -> &'static str {
         match self {
             Self::NoReader => "start the process that reads this FIFO, or give it longer",
             Self::NoWriter => "start the process that writes to this FIFO, or give it longer",
             Self::TimedOut => "look at the peer, or give it longer",
             Self::WriteStalled => "the reader is stuck or slow: look at it, or give it longer",
-            Self::PeerClosed => {
-                "start the peer again; clients and senders reconnect with a later call"
-            }
+            Self::PeerClosed => "start the other side again, unless it was to end",
             Self::NotFound => "create what is missing on the path, or correct it",
             Self::AlreadyExists => {
                 "adopt it with create_or_open, or remove the file that stands there"
             }
-            Self::NotAFifo => "correct the path; the file there was left untouched",
+            Self::NotAFifo => {
+                "correct the path, or the descriptor; what is there was left untouched"
+            }
             Self::WrongEnd => "pass a descriptor that is open for this direction alone",
-            Self::Replaced => "call again: the next call opens the new FIFO",
+            Self::Replaced => {
+                "call again, which opens the new FIFO; an end of plain bytes is to be opened anew"
+            }
             Self::Untrusted => "chmod or chown the FIFO, or widen the trust option",
             Self::Permission => "run as the FIFO's owner, or change its mode",
             Self::Busy => "end the other process that holds it, or use a FIFO of your own",
@@ -230,9 +234,24 @@ impl Error {
         self.0.detail.as_deref()
     }
 
-    /// One sentence on what the user can do about it.
+    /// One sentence on what the user can do about it: that of its [`kind`](Self::kind), unless the
+    /// phase tells more.
     pub fn hint(&self) -> &'static str {
-        self.kind().hint()
+        match (self.kind(), self.phase()) {
+            (ErrorKind::PeerClosed, Phase::Read) => {
+                "the writers have left, which is the end; with EndOfWriters::Wait the next are awaited"
+            }
+            (ErrorKind::PeerClosed, Phase::Write) => {
+                "the reader has left: start it again, and a later call writes to it"
+            }
+            (ErrorKind::PeerClosed, Phase::Reply) => {
+                "start the server again; the client reconnects with a later call"
+            }
+            (ErrorKind::PeerClosed, Phase::Stream) => {
+                "the other side has closed the stream: open another"
+            }
+            (kind, _) => kind.hint(),
+        }
     }
 
     /// An error a handler answers with: the caller gets it as [`ErrorKind::Remote`].
@@ -348,7 +367,7 @@ impl fmt::Display for Error {
         if let Some(fate) = report.fate {
             write!(f, "; {fate}")?;
         }
-        write!(f, " ({})", report.kind.hint())
+        write!(f, " ({})", self.hint())
     }
 }
 
@@ -389,6 +408,25 @@ mod tests {
         let error = Error::remote("no\u{1b}[31m\nok");
         assert_eq!(error.detail(), Some("no\u{1b}[31m\nok"));
         assert!(error.to_string().contains("no\\u{1b}[31m\\nok"), "{error}");
+    }
+
+    /// Whose end has closed is known by the phase alone: each names what is true of all that meet it.
+    #[test]
+    fn what_to_do_about_a_peer_that_left_depends_on_who_meets_that() {
+        let hint = |phase| Error::new(ErrorKind::PeerClosed, phase).hint();
+        // A receiver, or a server, that was told to end with its writers.
+        assert!(hint(Phase::Read).contains("EndOfWriters::Wait"));
+        // A sender, a writer of bytes, a client whose request is not written yet.
+        assert!(hint(Phase::Write).contains("reader"));
+        // A client that waits for its reply.
+        assert!(hint(Phase::Reply).contains("server"));
+        // Somebody else's stream, which nothing here can open again.
+        assert!(hint(Phase::Stream).contains("stream"));
+        for phase in [Phase::Read, Phase::Write, Phase::Stream] {
+            let error = Error::new(ErrorKind::PeerClosed, phase);
+            assert!(!["client", "server"].iter().any(|role| error.hint().contains(role)));
+            assert!(error.to_string().ends_with(&format!("({})", error.hint())));
+        }
     }
 
     #[test]

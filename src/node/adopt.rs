@@ -23,6 +23,11 @@ impl<H: Held> WriteEnd<H> {
 }
 
 fn adopt<H: Held>(fd: OwnedFd, wanted: Access) -> Result<H> {
+    let name = name_of(&fd);
+    verify_and_hold(fd, wanted).map_err(|error| error.at(&name))
+}
+
+fn verify_and_hold<H: Held>(fd: OwnedFd, wanted: Access) -> Result<H> {
     let failed = |error| Error::system(error, Phase::Open);
     if !sys::facts_of(&fd).map_err(failed)?.is_fifo {
         return Err(Error::new(ErrorKind::NotAFifo, Phase::Open));

@@ -19,6 +19,7 @@ fn messages_of_all_sizes_arrive<F: Front>(scene: &Scene) {
             }
             let end = F::recv(&mut receiver, ms(9000)).await.unwrap_err();
             assert_eq!(end.kind(), ErrorKind::PeerClosed);
+            assert!(end.hint().contains("which is the end"), "{end}");
         });
     });
     F::block_on(async {

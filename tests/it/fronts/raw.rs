@@ -98,6 +98,7 @@ fn every_wait_ends_on_time_and_says_why<F: Front>(scene: &Scene) {
         drop(reader);
         let error = F::write_all(&mut writer, b"to nobody").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert!(error.to_string().contains("a later call writes"), "{error}");
         // The next reader is heard of, whatever the runtime remembers of the last.
         let mut returned = raw::reader(fifo.path());
         raw::drain(&mut returned);
@@ -189,8 +190,15 @@ fn descriptors_from_elsewhere_are_verified_and_made_ours<F: Front>(scene: &Scene
 
         let refused = |fd: OwnedFd, kind: ErrorKind| {
             let (reader, writer) = (fd.try_clone().unwrap(), fd);
-            assert_eq!(F::Reader::try_from(reader).unwrap_err().kind(), kind);
-            assert_eq!(F::Writer::try_from(writer).unwrap_err().kind(), kind);
+            for error in
+                [F::Reader::try_from(reader).unwrap_err(), F::Writer::try_from(writer).unwrap_err()]
+            {
+                assert_eq!(error.kind(), kind);
+                // It has no path to be looked at, and a name all the same.
+                let (text, name) = (error.to_string(), error.path().unwrap().to_owned());
+                assert!(text.contains("descriptor") && !text.contains("at the path"), "{text}");
+                assert!(name == scene.path("a file") || name == fifo.path(), "{text}");
+            }
         };
         let path = scene.path("a file");
         let mut file = std::fs::File::create(&path).unwrap();
