@@ -110,8 +110,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.link.restart_stall();
         }
         self.last_id = wire::next_id(self.last_id);
-        let (from, id) = (self.link.epoch(), self.last_id);
-        let ticket = self.link.outbox().push(Event { verb, from, to: 0, id, body });
+        let id = self.last_id;
+        let ticket = self.link.outbox().push(Event::to(0, verb, id, body));
         self.calls.begin(id, ticket, verb == Verb::Ping);
         Ok(id)
     }
@@ -238,9 +238,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         let taken = self.link.outbox().take_back(ticket);
         if taken == (TakenBack::NotSent { begun: true }) {
             // The server holds parts of it; it may drop them.
-            let from = self.link.epoch();
-            let cancel = Event { verb: Verb::Cancel, from, to: 0, id, body: Vec::new() };
-            self.link.outbox().push(cancel);
+            self.link.outbox().push(Event::to(0, Verb::Cancel, id, Vec::new()));
         }
         taken
     }

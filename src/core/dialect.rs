@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::assembly::Key;
-use super::event::{Event, Verb};
+use super::event::{Event, Lives, Verb};
 use super::wire::{
     self, Flags, HEADER_LEN, Header, Kind, MASK_LEN, PART_LEN, Scan, Scanner, SkipReason,
     TRAILER_LEN, UNIT,
@@ -55,12 +55,17 @@ impl Dialect {
     const PART: usize = Self::WHOLE - PART_LEN;
 
     /// Appends the frame that carries `event` from byte `from` on; answers where the next one
-    /// starts, or `None` where this is the last. An event for whoever listens is addressed to the
-    /// life `to`, where that is known.
-    pub(crate) fn encode(event: &Event, to: u64, from: usize, unit: &mut Vec<u8>) -> Option<usize> {
+    /// starts, or `None` where this is the last. It is our life that says it; an event for whoever
+    /// listens is addressed to the peer's, where that is known.
+    pub(crate) fn encode(
+        event: &Event,
+        lives: Lives,
+        from: usize,
+        unit: &mut Vec<u8>,
+    ) -> Option<usize> {
         let body = &event.body;
         let part = body.len() > Self::WHOLE;
-        let start = wire::begin(unit, header(event, to, part));
+        let start = wire::begin(unit, header(event, lives, part));
         if !part {
             unit.extend_from_slice(body);
             wire::seal(unit, start);
@@ -107,12 +112,12 @@ impl Dialect {
     }
 }
 
-fn header(event: &Event, to: u64, part: bool) -> Header {
+fn header(event: &Event, lives: Lives, part: bool) -> Header {
     Header {
         kind: kind(event.verb),
         flags: Flags { part, masked: false },
-        epoch: event.from,
-        to: if event.to == 0 { to } else { event.to },
+        epoch: lives.ours,
+        to: if event.to == 0 { lives.peer } else { event.to },
         id: event.id,
     }
 }

@@ -26,11 +26,20 @@ impl Verb {
     }
 }
 
+/// The lives of the two endpoints that talk, as one of them knows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lives {
+    pub(crate) ours: u64,
+    /// Zero while unknown.
+    pub(crate) peer: u64,
+}
+
 /// One thing said by one endpoint to another.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) verb: Verb,
-    /// The life of the endpoint that says it.
+    /// The life of the endpoint that says it; zero while it is still to be said, because it is the
+    /// life that frames it that does.
     pub(crate) from: u64,
     /// The life it is said to; zero for whoever listens.
     pub(crate) to: u64,
@@ -40,6 +49,11 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    /// Something to be said.
+    pub(crate) fn to(to: u64, verb: Verb, id: u64, body: Vec<u8>) -> Self {
+        Self { verb, from: 0, to, id, body }
+    }
+
     /// Names a call at its server, or a message in the making.
     pub(crate) fn key(&self) -> Key {
         (self.from, self.id)

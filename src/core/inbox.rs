@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::assembly::{Added, Assembly, Key, Part};
 use super::buffer::Buffer;
 use super::dialect::{Dialect, Heard};
-use super::event::{Event, Verb};
+use super::event::{Event, Lives, Verb};
 use super::outbox::Outbox;
 use super::wire::{Failure, FailureCode, MAX_FRAME, Remaining, SkipReason};
 use crate::pipe::{Read, Source};
@@ -22,9 +22,8 @@ pub(crate) struct Inbox {
     events: VecDeque<Event>,
     events_bytes: usize,
     limit: usize,
-    epoch: u64,
-    /// The life of the peer that was heard last; zero while unknown.
-    peer: u64,
+    /// Ours, and that of the peer that was heard last.
+    lives: Lives,
     pub(crate) stats: LinkStats,
 }
 
@@ -40,20 +39,19 @@ impl Inbox {
             events: VecDeque::new(),
             events_bytes: 0,
             limit,
-            epoch,
-            peer: 0,
+            lives: Lives { ours: epoch, peer: 0 },
             stats: LinkStats::default(),
         }
     }
 
-    /// The life of the peer that was heard last; zero while unknown.
-    pub(crate) fn peer(&self) -> u64 {
-        self.peer
+    /// Our life, and that of the peer that was heard last.
+    pub(crate) fn lives(&self) -> Lives {
+        self.lives
     }
 
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
-        self.peer = 0;
+        self.lives.peer = 0;
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -188,8 +186,8 @@ impl Inbox {
         match event.verb {
             // To the caller, as the server's answer.
             Verb::Request => {
-                let (from, to) = (self.epoch, failure.from);
-                outbox.push_refusal(Event { from, to, ..failure });
+                let (to, id) = (failure.from, failure.id);
+                outbox.push_refusal(Event::to(to, Verb::Failure, id, failure.body));
             }
             // To our own caller, in place of the reply.
             Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
@@ -200,7 +198,7 @@ impl Inbox {
     fn deliver(&mut self, event: Event, outbox: &mut Outbox) {
         if event.to != 0 {
             // Only who knows our life can speak of its own as the current one.
-            self.peer = event.from;
+            self.lives.peer = event.from;
         }
         self.stats.events += 1;
         match event.verb {
@@ -218,8 +216,7 @@ impl Inbox {
 
     /// Answers control at once: it is behind no handler and no queue of requests.
     fn answer(&mut self, verb: Verb, event: Event, outbox: &mut Outbox) {
-        let (from, to) = (self.epoch, event.from);
-        outbox.push_answer(Event { verb, from, to, ..event });
+        outbox.push_answer(Event::to(event.from, verb, event.id, event.body));
     }
 
     /// Drops a request that nobody has taken yet, and what was put together of one.
@@ -269,7 +266,7 @@ impl Inbox {
 
     /// What is addressed to another life is late or stale, and nobody here waits for it.
     fn is_for_us(&mut self, to: u64) -> bool {
-        let ours = to == 0 || to == self.epoch;
+        let ours = to == 0 || to == self.lives.ours;
         self.stats.late += u64::from(!ours);
         ours
     }

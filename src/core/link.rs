@@ -28,7 +28,6 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     one_peer: bool,
     outbox: Outbox,
     inbox: Inbox,
-    epoch: u64,
     /// Whether the peer reads no longer, and what it wrote before is not all read.
     leaving: bool,
     /// Kept until somebody has asked, whatever the steps since have answered.
@@ -74,7 +73,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             one_peer: false,
             outbox: Outbox::default(),
             inbox: Inbox::new(limit, epoch),
-            epoch,
             leaving: false,
             departure: None,
             hung_up: false,
@@ -87,10 +85,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// closes, and then waits for the reply.
     pub(crate) fn expect_one_peer(&mut self) {
         self.one_peer = true;
-    }
-
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     pub(crate) fn incoming(&self) -> &R {
@@ -271,7 +265,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             wait.until = wait.until.earlier(opening.until);
         }
         let Some(writer) = self.outgoing.end_mut() else { return Ok(()) };
-        let wrote = self.outbox.step(writer, self.inbox.peer());
+        let wrote = self.outbox.step(writer, self.inbox.lives());
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
             Wrote::All => {
                 self.stalled_since = None;
@@ -384,7 +378,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// The peer has left, and another life of it may have come so soon that our pipe was never
     /// without a reader: this is the only sign of it.
     fn end_peers_life(&mut self) {
-        if self.one_peer && self.inbox.peer() != 0 {
+        if self.one_peer && self.inbox.lives().peer != 0 {
             self.depart();
         }
     }

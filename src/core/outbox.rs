@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::dialect::Dialect;
-use super::event::Event;
+use super::event::{Event, Lives};
 use super::wire::{self, UNIT};
 use crate::error::Fate;
 use crate::pipe::{Sink, Write};
@@ -217,11 +217,11 @@ impl Outbox {
         framed.chain(&self.control).chain(&self.data)
     }
 
-    /// Writes as much as there is room for. `to` is the life of the peer as known by now.
-    pub(crate) fn step(&mut self, sink: &mut impl Sink, to: u64) -> io::Result<Wrote> {
+    /// Writes as much as there is room for, in the name of these lives.
+    pub(crate) fn step(&mut self, sink: &mut impl Sink, lives: Lives) -> io::Result<Wrote> {
         let mut moved = false;
         for _ in 0..WRITES_A_STEP {
-            if self.unit.is_empty() && !self.frame_next(to) {
+            if self.unit.is_empty() && !self.frame_next(lives) {
                 return Ok(Wrote::All);
             }
             match sink.try_write(&self.unit[self.written..])? {
@@ -290,7 +290,7 @@ impl Outbox {
     }
 
     /// Frames the next events into the empty unit; control first.
-    fn frame_next(&mut self, to: u64) -> bool {
+    fn frame_next(&mut self, lives: Lives) -> bool {
         loop {
             let lane = if self.control.is_empty() { &mut self.data } else { &mut self.control };
             let Some(entry) = lane.front_mut() else { break };
@@ -299,7 +299,7 @@ impl Outbox {
             if start > 0 && fits > UNIT {
                 break;
             }
-            let next = Dialect::encode(&entry.event, to, entry.from, &mut self.unit);
+            let next = Dialect::encode(&entry.event, lives, entry.from, &mut self.unit);
             let (ticket, end) = (entry.ticket, self.unit.len());
             let entry = match next {
                 Some(from) => {

@@ -217,8 +217,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     fn queue_refusal(&mut self, caller: Caller, code: FailureCode, words: String) {
         let mut body = self.spare();
         Failure::new(code, words).append_to(&mut body);
-        let (from, to, id) = (self.link.epoch(), caller.epoch, caller.id);
-        let refusal = Event { verb: Verb::Failure, from, to, id, body };
+        let refusal = Event::to(caller.epoch, Verb::Failure, caller.id, body);
         let queued = self.link.outbox().push_refusal(refusal);
         self.link.stats.unanswered += u64::from(!queued);
     }
@@ -229,7 +228,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Ticket {
         self.in_hand = self.in_hand.saturating_sub(1);
-        let event = Event { verb, from: self.link.epoch(), to: caller.epoch, id: caller.id, body };
+        let event = Event::to(caller.epoch, verb, caller.id, body);
         if self.awaited == 0 || self.link.outbox().is_empty() {
             self.link.restart_stall();
         }

@@ -2,10 +2,12 @@
 
 use super::*;
 use crate::core::dialect::{Dialect, Heard};
-use crate::core::event::{Event, Verb};
+use crate::core::event::{Event, Lives, Verb};
 use crate::core::outbox::{Outbox, TakenBack, Ticket, Wrote};
 use crate::core::script::{Pipe, ReadEnd, WriteEnd};
 use crate::core::wire::SkipReason;
+
+const LIVES: Lives = Lives { ours: 7, peer: 9 };
 
 /// An outbox and the pipe it writes to.
 struct Writing {
@@ -25,7 +27,7 @@ impl Writing {
     }
 
     fn push(&mut self, verb: Verb, id: u64, body: &[u8]) -> Ticket {
-        self.outbox.push(Event { verb, from: 7, to: 0, id, body: body.to_vec() })
+        self.outbox.push(Event::to(0, verb, id, body.to_vec()))
     }
 
     /// Writes exactly this much, or less where there is less.
@@ -33,7 +35,7 @@ impl Writing {
         let before = self.pipe.len();
         while self.pipe.len() < before + count {
             self.pipe.script_writes([before + count - self.pipe.len(), 0]);
-            if self.outbox.step(&mut self.sink, 9).unwrap() == Wrote::All {
+            if self.outbox.step(&mut self.sink, LIVES).unwrap() == Wrote::All {
                 break;
             }
         }
@@ -41,7 +43,7 @@ impl Writing {
     }
 
     fn write_all(&mut self) {
-        while self.outbox.step(&mut self.sink, 9).unwrap() != Wrote::All {}
+        while self.outbox.step(&mut self.sink, LIVES).unwrap() != Wrote::All {}
     }
 
     /// What a peer hears of all that was written: ids and bodies, and how many frames were torn.

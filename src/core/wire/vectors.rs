@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::tests::{Found, read, read_in};
 use super::*;
 use crate::core::dialect::{Dialect, Heard};
-use crate::core::event::Event;
+use crate::core::event::{Event, Lives};
 use crate::framing::{Decoded, Encoded, Framing, Native, Room};
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/PROTOCOL.md"));
@@ -275,7 +275,8 @@ fn events_travel_as_the_page_shows() {
         assert_eq!((&unread[body], used), (payload, unread.len()));
         let event = Event { verb, from, to, id, body: payload.to_vec() };
         let mut written = Vec::new();
-        assert_eq!(Dialect::encode(&event, 0, 0, &mut written), None);
+        let lives = Lives { ours: from, peer: 0 };
+        assert_eq!(Dialect::encode(&event, lives, 0, &mut written), None);
         assert_eq!(written, vector.bytes, "{}", vector.name);
         seen += 1;
     }
