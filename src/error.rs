@@ -78,6 +78,9 @@ pub enum Phase {
     /// Waiting for the reply to a request that was written.
     #[error("reply")]
     Reply,
+    /// Waiting for the server to acknowledge a cancel.
+    #[error("cancel")]
+    Cancel,
     /// Reading or writing a byte stream that the caller has brought, which does not say which.
     #[error("stream")]
     Stream,
@@ -145,6 +148,9 @@ pub enum ErrorKind {
     /// The call was cancelled.
     #[error("the call was cancelled")]
     Cancelled,
+    /// The peer did not acknowledge a cancel, and the connection was given up with all its calls.
+    #[error("the connection was given up")]
+    Poisoned,
     /// The peer's handler answered with an error, or panicked.
     #[error("the peer answered with an error")]
     Remote,
@@ -186,6 +192,7 @@ impl ErrorKind {
             Self::Codec => "both sides must use the same type, codec and framing",
             Self::Overloaded => "wait for replies, let calls wait for room, or raise the limit",
             Self::Cancelled => "call again if the answer is still wanted",
+            Self::Poisoned => "look at the peer: it does not answer; a later call connects anew",
             Self::Remote => "the handler failed or panicked: read what it said",
             Self::InvalidName => "use letters, digits, dots, dashes; no slash, no leading dot",
             Self::System => "see the source error",

@@ -53,8 +53,13 @@ pub struct LinkStats {
     pub late: u64,
     /// Requests that had expired before they were handed out.
     pub expired: u64,
-    /// Replies that could not be sent, because the client left or did not read.
+    /// Replies that were not sent, because the client left, did not read, or had cancelled the call.
     pub unanswered: u64,
+    /// Calls that were cancelled: those of a client, and those of which a server had the request.
+    pub cancelled: u64,
+    /// Times the peer did not acknowledge a cancel, so that this life of the endpoint was ended and
+    /// another one begun.
+    pub poisoned: u64,
     /// Bytes that were of no frame and were skipped.
     pub skipped_bytes: u64,
     /// Frames and messages that were cut off, overwritten or given up midway.
@@ -98,6 +103,8 @@ impl LinkStats {
             late: self.late + other.late,
             expired: self.expired + other.expired,
             unanswered: self.unanswered + other.unanswered,
+            cancelled: self.cancelled + other.cancelled,
+            poisoned: self.poisoned + other.poisoned,
             skipped_bytes: self.skipped_bytes + other.skipped_bytes,
             torn: self.torn + other.torn,
             unknown: self.unknown + other.unknown,

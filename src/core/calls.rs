@@ -5,7 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::event::{Event, Verb};
 use super::outbox::Ticket;
-use crate::error::Fate;
+use crate::error::{ErrorKind, Fate};
 
 /// The calls of one client that have not returned to their callers.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ struct Call {
 pub(crate) enum Answer {
     /// The peer answered: a reply, a failure or a pong.
     Event(Event),
-    /// The peer left.
-    PeerGone(Fate),
+    /// It ended without: why, and what became of its request.
+    Without(ErrorKind, Fate),
 }
 
 /// Hashes an id that was counted up by this side: no peer chooses it, so one multiplication by
@@ -131,15 +131,29 @@ impl Calls {
         }
     }
 
-    /// The peer has left: ends the calls that it may have seen. `fate` says of a ticket what
-    /// became of its request, or `None` where it still waits for a peer.
-    pub(crate) fn peer_gone(&mut self, fate: impl Fn(Ticket) -> Option<Fate>) {
+    /// Ends a call without an answer, if it has none.
+    pub(crate) fn end(&mut self, id: CallId, why: ErrorKind, fate: Fate) {
+        let Some(call) = self.open.get_mut(&id).filter(|call| call.answer.is_none()) else {
+            return;
+        };
+        call.answer = Some(Answer::Without(why, fate));
+        self.wakeups.push(id);
+    }
+
+    /// Whether a call waits for its answer.
+    pub(crate) fn is_open(&self, id: CallId) -> bool {
+        self.open.get(&id).is_some_and(|call| call.answer.is_none())
+    }
+
+    /// The peer has left, or is given up: ends the calls that it may have seen. `fate` says of a
+    /// ticket what became of its request, or `None` where it still waits for a peer.
+    pub(crate) fn end_all(&mut self, why: ErrorKind, fate: impl Fn(Ticket) -> Option<Fate>) {
         for (id, call) in &mut self.open {
             if call.answer.is_some() {
                 continue;
             }
             if let Some(fate) = fate(call.ticket) {
-                call.answer = Some(Answer::PeerGone(fate));
+                call.answer = Some(Answer::Without(why, fate));
                 self.wakeups.push(*id);
             }
         }

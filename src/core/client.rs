@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::calls::{Answer, CallId, Calls};
+use super::cancels::Cancels;
 use super::errand::Key;
 use super::event::{Event, Verb};
 use super::link::{Departure, Directions, Link};
 use super::outbox::TakenBack;
 use super::session::Session;
 use super::step::Wait;
-use super::wire::{self, Failure, FailureCode, Remaining};
+use super::wire::{self, Failure, FailureCode, Found, Remaining};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -20,6 +21,9 @@ use crate::pipe::{Opener, Sink, Source};
 pub(crate) struct Caller<R: Opener, W: Opener> {
     link: Link<R, W>,
     calls: Calls,
+    cancels: Cancels,
+    /// Whether the server is told of calls that are given up.
+    cancels_abandoned: bool,
     last_id: CallId,
     stall: Duration,
 }
@@ -27,7 +31,13 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn new(mut link: Link<R, W>, max_in_flight: usize, stall: Duration) -> Self {
         link.expect_one_peer();
-        Self { link, calls: Calls::new(max_in_flight), last_id: 0, stall }
+        let (calls, cancels) = (Calls::new(max_in_flight), Cancels::default());
+        Self { link, calls, cancels, cancels_abandoned: true, last_id: 0, stall }
+    }
+
+    /// Leaves it to the server to find out that nobody waits for a call any more.
+    pub(crate) fn abandon_silently(&mut self) {
+        self.cancels_abandoned = false;
     }
 
     pub(crate) fn link(&self) -> &Link<R, W> {
@@ -125,8 +135,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         }
         // Behind the events: a reply that came before its server left is a reply.
         if let Some(departure) = self.link.take_departure() {
-            self.end_calls(departure);
+            self.end_calls(departure, ErrorKind::PeerClosed);
         }
+        // Nobody may ask a client for anything.
+        self.link.stats.unknown += self.link.cancels().len() as u64;
         let mut wait = stepped?;
         if was_full && !self.link.is_full() {
             // There is room again for what was left unheard, and nothing announces it twice.
@@ -140,11 +152,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
     }
 
-    /// The server has left: ends the calls whose requests it may have seen.
-    fn end_calls(&mut self, departure: Departure) {
+    /// The server has left, or is given up: ends the calls whose requests it may have seen.
+    fn end_calls(&mut self, departure: Departure, why: ErrorKind) {
+        self.cancels.end(self.calls.wakeups());
         let Departure { lost, mut unsent } = departure;
         unsent.sort_unstable();
-        self.calls.peer_gone(|ticket| match () {
+        self.calls.end_all(why, |ticket| match () {
             () if lost.contains(&ticket) => Some(Fate::NotSent),
             () if unsent.binary_search(&ticket).is_ok() => None,
             () => Some(Fate::MaybeDelivered),
@@ -162,8 +175,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 self.link.stats.late += u64::from(unclaimed.is_some());
                 unclaimed
             }
-            Verb::Cancelled | Verb::Goodbye => Some(event),
-            // Nobody may ask a client for anything.
+            Verb::Cancelled => {
+                self.hear_cancelled(&event);
+                Some(event)
+            }
+            Verb::Goodbye => Some(event),
             Verb::Request | Verb::Cancel | Verb::Ping => {
                 self.link.stats.unknown += 1;
                 Some(event)
@@ -172,6 +188,77 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if let Some(event) = left_over {
             self.link.recycle(event.body);
         }
+    }
+
+    /// Nothing more of a call will come: ends it, unless its reply was here first.
+    fn hear_cancelled(&mut self, event: &Event) {
+        if event.to == 0 {
+            // To whoever reads is to nobody.
+            self.link.stats.late += 1;
+            return;
+        }
+        let fate = match Found::from_bytes(&event.body) {
+            Found::Waiting => Fate::NotSent,
+            Found::InHand => Fate::Delivered,
+            Found::Nothing => Fate::MaybeDelivered,
+        };
+        if self.cancels.awaits(event.id) {
+            self.calls.end(event.id, ErrorKind::Cancelled, fate);
+        }
+        self.cancels.acknowledge(event.id, self.calls.wakeups());
+    }
+
+    /// Has a call stopped; answers under which key the caller of this is woken when [that is
+    /// so](Self::is_cancelling). What of its request is unwritten never will be.
+    pub(crate) fn cancel(&mut self, id: CallId) -> Key {
+        self.last_id = wire::next_id(self.last_id);
+        let key = self.last_id;
+        if self.cancels.awaits(id) {
+            self.cancels.ask(id, key);
+            return key;
+        }
+        let Some(ticket) = self.calls.ticket(id).filter(|_| self.calls.is_open(id)) else {
+            return key;
+        };
+        self.link.stats.cancelled += 1;
+        let taken = self.link.outbox().take_back(ticket);
+        match taken {
+            TakenBack::NotSent { .. } => self.calls.end(id, ErrorKind::Cancelled, Fate::NotSent),
+            TakenBack::Written => {
+                self.cancels.ask(id, key);
+            }
+        }
+        // Where nothing of it was written there is nothing to tell.
+        if taken != (TakenBack::NotSent { begun: false }) {
+            self.push_cancel(id);
+        }
+        key
+    }
+
+    fn push_cancel(&mut self, id: CallId) {
+        if self.link.outbox().is_empty() {
+            self.link.restart_stall();
+        }
+        self.link.outbox().push_cancel(Event::to(0, Verb::Cancel, id, Vec::new()));
+    }
+
+    /// Whether the server has yet to say that nothing more of this call will come.
+    pub(crate) fn is_cancelling(&self, id: CallId) -> bool {
+        self.cancels.awaits(id)
+    }
+
+    /// Nobody waits under this key for the end of a call any more.
+    pub(crate) fn stop_cancelling(&mut self, id: CallId, key: Key) {
+        self.cancels.leave(id, key);
+    }
+
+    /// The server does not keep to what was agreed: this life of the client ends, and the next one
+    /// begins with the next call. Whatever comes for this one from here on is late.
+    pub(crate) fn poison(&mut self) -> Error {
+        let departure = self.link.begin_life();
+        self.link.stats.poisoned += 1;
+        self.end_calls(departure, ErrorKind::Poisoned);
+        Error::new(ErrorKind::TimedOut, Phase::Cancel)
     }
 
     /// Whose callers have something to look at since this was asked last.
@@ -188,9 +275,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 Some(Err(error))
             }
             Answer::Event(event) => Some(Ok(event)),
-            Answer::PeerGone(fate) => {
+            Answer::Without(why, fate) => {
                 let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
-                Some(Err(Error::new(ErrorKind::PeerClosed, phase).with_fate(fate)))
+                Some(Err(Error::new(why, phase).with_fate(fate)))
             }
         }
     }
@@ -234,11 +321,17 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Takes a call out of every table. What its request has left unwritten is never written.
     pub(crate) fn give_up(&mut self, id: CallId) -> TakenBack {
         let Some(ticket) = self.calls.ticket(id) else { return TakenBack::Written };
+        let open = self.calls.is_open(id);
         self.calls.give_up(id);
         let taken = self.link.outbox().take_back(ticket);
-        if taken == (TakenBack::NotSent { begun: true }) {
+        let tell = match taken {
+            TakenBack::NotSent { begun: false } => false,
             // The server holds parts of it; it may drop them.
-            self.link.outbox().push(Event::to(0, Verb::Cancel, id, Vec::new()));
+            TakenBack::NotSent { begun: true } => true,
+            TakenBack::Written => open && self.cancels_abandoned && !self.cancels.awaits(id),
+        };
+        if tell {
+            self.push_cancel(id);
         }
         taken
     }

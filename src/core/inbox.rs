@@ -9,7 +9,7 @@ use super::buffer::Buffer;
 use super::dialect::{Dialect, Heard};
 use super::event::{Event, Lives, Verb};
 use super::outbox::Outbox;
-use super::wire::{Failure, FailureCode, MAX_FRAME, Remaining, SkipReason};
+use super::wire::{self, Failure, FailureCode, MAX_FRAME, Remaining, SkipReason};
 use crate::pipe::{Read, Source};
 use crate::stats::LinkStats;
 
@@ -21,10 +21,22 @@ pub(crate) struct Inbox {
     assembly: Assembly,
     events: VecDeque<Event>,
     events_bytes: usize,
+    /// Cancels that the engine has not answered yet.
+    cancels: Vec<Cancel>,
     limit: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
+    /// Whoever said something last; zero for nobody since the last peer left.
+    speaker: u64,
     pub(crate) stats: LinkStats,
+}
+
+/// A call that its client has cancelled.
+#[derive(Debug)]
+pub(crate) struct Cancel {
+    pub(crate) key: Key,
+    /// Whether its request waited here: it is dropped.
+    pub(crate) waited: bool,
 }
 
 /// The most bytes a ping or a cancel may carry, as `docs/PROTOCOL.md` has it.
@@ -38,8 +50,10 @@ impl Inbox {
             assembly: Assembly::new(limit.saturating_add(Remaining::LEN)),
             events: VecDeque::new(),
             events_bytes: 0,
+            cancels: Vec::new(),
             limit,
             lives: Lives { ours: epoch, peer: 0 },
+            speaker: 0,
             stats: LinkStats::default(),
         }
     }
@@ -49,9 +63,28 @@ impl Inbox {
         self.lives
     }
 
+    /// The life that has said something last; zero for none since the last peer left.
+    pub(crate) fn speaker(&self) -> u64 {
+        self.speaker
+    }
+
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
         self.lives.peer = 0;
+        self.speaker = 0;
+    }
+
+    /// Another life of ours begins: what has come was for the one before.
+    pub(crate) fn begin_life(&mut self) {
+        self.lives.ours = wire::next_epoch(self.lives.ours);
+        self.events.clear();
+        self.events_bytes = 0;
+        self.assembly = Assembly::new(self.limit.saturating_add(Remaining::LEN));
+    }
+
+    /// Takes the cancels that have come and were not answered.
+    pub(crate) fn cancels(&mut self) -> Vec<Cancel> {
+        std::mem::take(&mut self.cancels)
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -200,12 +233,17 @@ impl Inbox {
             // Only who knows our life can speak of its own as the current one.
             self.lives.peer = event.from;
         }
+        self.speaker = event.from;
         self.stats.events += 1;
         match event.verb {
-            Verb::Ping => self.answer(Verb::Pong, event, outbox),
+            // At once: it is behind no handler and no queue of requests.
+            Verb::Ping => {
+                outbox.push_answer(Event::to(event.from, Verb::Pong, event.id, event.body));
+            }
             Verb::Cancel => {
-                self.forget(event.key());
-                self.answer(Verb::Cancelled, event, outbox);
+                let (key, waited) = (event.key(), self.forget(event.key()));
+                self.cancels.push(Cancel { key, waited });
+                outbox.recycle(event.body);
             }
             _ => {
                 self.events_bytes += cost(&event);
@@ -214,25 +252,23 @@ impl Inbox {
         }
     }
 
-    /// Answers control at once: it is behind no handler and no queue of requests.
-    fn answer(&mut self, verb: Verb, event: Event, outbox: &mut Outbox) {
-        outbox.push_answer(Event::to(event.from, verb, event.id, event.body));
-    }
-
-    /// Drops a request that nobody has taken yet, and what was put together of one.
-    fn forget(&mut self, key: Key) {
-        self.assembly.abandon(key);
+    /// Drops a request that nobody has taken yet, and what was put together of one; answers
+    /// whether there was anything of it.
+    fn forget(&mut self, key: Key) -> bool {
+        let begun = self.assembly.abandon(key);
         let before = self.events.len();
         self.events.retain(|event| event.verb != Verb::Request || event.key() != key);
-        if self.events.len() < before {
+        let waited = self.events.len() < before;
+        if waited {
             self.events_bytes = self.events.iter().map(cost).sum();
         }
+        waited || begun
     }
 
     /// Whether what has come must be taken, or what was answered be read, before more is heard:
     /// the peer then waits in the pipe, and its memory is not ours.
     pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
-        if outbox.is_bothered() {
+        if outbox.is_bothered(self.cancels.len()) {
             return true;
         }
         !self.events.is_empty() && self.need() > self.limit

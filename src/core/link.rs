@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::Event;
-use super::inbox::Inbox;
+use super::inbox::{Cancel, Inbox};
 use super::outbox::{Outbox, Ticket, Wrote};
 use super::read_side::ReadSide;
 use super::step::{Step, Wait};
@@ -169,6 +169,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.next_event()
     }
 
+    /// Takes the cancels that have come and were not answered.
+    pub(crate) fn cancels(&mut self) -> Vec<Cancel> {
+        self.inbox.cancels()
+    }
+
+    /// The life that has said something last; zero for none since the last peer left.
+    pub(crate) fn speaker(&self) -> u64 {
+        self.inbox.speaker()
+    }
+
     /// Takes back the memory of an event's body.
     pub(crate) fn recycle(&mut self, body: Vec<u8>) {
         if let Some(small) = self.inbox.recycle(body) {
@@ -299,7 +309,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         for _ in 0..READS_A_STEP {
             self.inbox.hear(&mut self.outbox);
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
-            if self.outbox.is_bothered() && self.incoming.has_hung_up() {
+            if self.outbox.is_bothered(0) && self.incoming.has_hung_up() {
                 // Whoever asked so much has left without reading any of it.
                 self.outbox.forget_answers();
             }
@@ -392,6 +402,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         departure.lost.extend(cut);
         departure.unsent.clear();
         self.outbox.tickets(&mut departure.unsent);
+    }
+
+    /// Ends this life of ours and begins the next. What the peer may have seen of this one is lost;
+    /// the rest is for the next.
+    pub(crate) fn begin_life(&mut self) -> Departure {
+        self.inbox.begin_life();
+        let lost = self.outbox.rewind();
+        let mut unsent = Vec::new();
+        self.outbox.tickets(&mut unsent);
+        Departure { lost, unsent }
     }
 
     fn leave_reader(&mut self) {

@@ -8,10 +8,12 @@
 pub(crate) mod assembly;
 pub(crate) mod buffer;
 pub(crate) mod calls;
+pub(crate) mod cancels;
 pub(crate) mod client;
 pub(crate) mod dialect;
 pub(crate) mod errand;
 pub(crate) mod event;
+pub(crate) mod hands;
 pub(crate) mod inbox;
 pub(crate) mod link;
 pub(crate) mod messages;

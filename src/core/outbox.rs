@@ -56,6 +56,8 @@ enum Cause {
     Control,
     /// A request of the peer's could not be taken.
     Refusal,
+    /// This side gave a call up.
+    Abandoned,
 }
 
 /// A frame in the unit, and where it stands there.
@@ -135,6 +137,12 @@ impl Outbox {
         self.queue(event, Cause::Caller)
     }
 
+    /// Queues a cancel that nobody waits to see written. There are never more of these than calls
+    /// were written and given up since the peer read last.
+    pub(crate) fn push_cancel(&mut self, event: Event) {
+        self.queue(event, Cause::Abandoned);
+    }
+
     /// Queues an answer to control.
     pub(crate) fn push_answer(&mut self, event: Event) {
         self.answers += 1;
@@ -152,10 +160,10 @@ impl Outbox {
         place
     }
 
-    /// Whether the peer has asked for as many answers to control as are kept for it. One that asks
-    /// without ever reading them costs this much and no more.
-    pub(crate) fn is_bothered(&self) -> bool {
-        self.answers >= MAX_UNASKED
+    /// Whether the peer has asked for as many answers to control as are kept for it, those that are
+    /// still to come included. One that asks without ever reading them costs this much and no more.
+    pub(crate) fn is_bothered(&self, to_come: usize) -> bool {
+        self.answers + to_come >= MAX_UNASKED
     }
 
     /// Takes the answers to control back: nobody reads them.
@@ -167,9 +175,14 @@ impl Outbox {
         }
     }
 
-    fn queue(&mut self, event: Event, cause: Cause) -> Ticket {
+    /// A ticket that no event has, for whoever waits for something else.
+    pub(crate) fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
-        let ticket = self.next_ticket;
+        self.next_ticket
+    }
+
+    fn queue(&mut self, event: Event, cause: Cause) -> Ticket {
+        let ticket = self.draw_ticket();
         let lane = if event.verb.is_control() { &mut self.control } else { &mut self.data };
         lane.push_back(Entry { ticket, event, from: 0, begun: false, cause });
         ticket
@@ -252,10 +265,11 @@ impl Outbox {
         TakenBack::NotSent { begun: entry.begun }
     }
 
-    /// The peer is gone: what it has seen nothing of goes back to the front of its lane, to be
-    /// framed anew for the next. Answers the tickets of those that were cut and are waited for. A frame that was cut
-    /// is not finished, even where another life reads on from the same pipe: the next frame begins
-    /// with the magic, and that is where a reader finds its place again.
+    /// The peer is gone: what is waited for, and what it has seen nothing of, goes back to the front
+    /// of its lane, to be framed anew for the next. Answers the tickets of those that were cut. What
+    /// nobody waits for was for the one that has left. A frame that was cut is not finished, even
+    /// where another life reads on from the same pipe: the next frame begins with the magic, and
+    /// that is where a reader finds its place again.
     pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
         self.unit.clear();
         self.written = 0;
@@ -268,10 +282,11 @@ impl Outbox {
         }
         for lane in [&mut self.control, &mut self.data] {
             lane.retain(|entry| {
-                if entry.begun {
+                let keep = !entry.begun && entry.cause == Cause::Caller;
+                if !keep {
                     lost.push((entry.ticket, entry.cause));
                 }
-                !entry.begun
+                keep
             });
             // An entry whose first part was framed and not written starts over.
             lane.iter_mut().for_each(|entry| entry.from = 0);
@@ -283,7 +298,7 @@ impl Outbox {
 
     fn left(&mut self, cause: Cause) {
         match cause {
-            Cause::Caller => {}
+            Cause::Caller | Cause::Abandoned => {}
             Cause::Control => self.answers -= 1,
             Cause::Refusal => self.refusals -= 1,
         }

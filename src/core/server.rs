@@ -5,12 +5,15 @@ use std::time::{Duration, Instant};
 
 use super::errand::Key;
 use super::event::{Event, Verb};
+pub(crate) use super::hands::Caller;
+use super::hands::{Hands, Stopped, Unwanted};
+use super::inbox::Cancel;
 use super::link::{Directions, Link};
 use super::outbox::{self, TakenBack, Ticket};
 use super::recv::EndOfWriters;
 use super::session::Session;
 use super::step::Wait;
-use super::wire::{Failure, FailureCode, Remaining};
+use super::wire::{Failure, FailureCode, Found, Remaining};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -29,10 +32,11 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     unheard: bool,
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
-    /// Requests that were handed out and not answered.
-    in_hand: usize,
-    /// Those among them that were cut when the client left.
-    lost: Vec<Ticket>,
+    hands: Hands,
+    /// Replies among them that nobody wants any more, and why.
+    lost: Vec<(Ticket, Unwanted)>,
+    /// The client that is here now; zero for none.
+    client: u64,
     wakeups: Vec<Ticket>,
 }
 
@@ -51,20 +55,6 @@ pub(crate) struct Asked {
     body: Vec<u8>,
     /// When the caller stops waiting.
     pub(crate) deadline: Deadline,
-}
-
-/// Whom a reply is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Caller {
-    epoch: u64,
-    id: u64,
-}
-
-impl Caller {
-    /// The number that the caller has given its request.
-    pub(crate) fn id(self) -> u64 {
-        self.id
-    }
 }
 
 impl Asked {
@@ -96,9 +86,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             hung_up: false,
             made_room: false,
             unheard: false,
-            in_hand: 0,
             awaited: 0,
+            hands: Hands::default(),
             lost: Vec::new(),
+            client: 0,
             wakeups: Vec::new(),
         }
     }
@@ -118,11 +109,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let hung_up = self.link.take_hang_up();
         self.hung_up |= hung_up;
         if let Some(departure) = self.link.take_departure() {
-            self.wakeups.extend(&departure.lost);
-            if self.awaited > 0 {
-                self.lost.extend(departure.lost);
-            }
+            departure.lost.into_iter().for_each(|ticket| self.lose(ticket, Unwanted::Gone));
+            self.end_client();
         }
+        self.meet_client();
+        let answers = self.answer_cancels();
         self.link.outbox().drain_written(&mut self.wakeups);
         if self.link.has_events() || hung_up {
             self.wakeups.push(NEXT_REQUEST);
@@ -130,7 +121,67 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if self.link.stall_passes(self.stall, now) {
             self.link.outbox().tickets(&mut self.wakeups);
         }
-        Ok(stepped?.no_later_than(self.link.stall_ends(self.stall, now)))
+        let mut wait = stepped?;
+        if answers {
+            // What the step has written went before them.
+            wait.until = Deadline::at(now);
+        }
+        Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
+    }
+
+    /// Another client may speak now: the one before it waits for nothing any more.
+    fn meet_client(&mut self) {
+        let speaker = self.link.speaker();
+        if speaker != self.client && speaker != 0 {
+            self.end_client();
+            self.client = speaker;
+        }
+    }
+
+    /// The client has left: what was on its way to it is taken back.
+    fn end_client(&mut self) {
+        let client = std::mem::take(&mut self.client);
+        for ticket in self.hands.end_client(client, &mut self.wakeups) {
+            self.stop_reply(ticket, Unwanted::Gone);
+        }
+    }
+
+    fn stop_reply(&mut self, ticket: Ticket, why: Unwanted) {
+        if self.link.outbox().take_back(ticket) != TakenBack::Written {
+            self.lose(ticket, why);
+        }
+    }
+
+    fn lose(&mut self, ticket: Ticket, why: Unwanted) {
+        self.wakeups.push(ticket);
+        if self.awaited > 0 {
+            self.lost.push((ticket, why));
+        }
+    }
+
+    /// Stops what is cancelled, and says what was found of it. The reply to a cancelled call is
+    /// taken back before the cancel is acknowledged, so nothing of the call follows that. Answers
+    /// whether there was any.
+    fn answer_cancels(&mut self) -> bool {
+        let cancels = self.link.cancels();
+        let any = !cancels.is_empty();
+        for Cancel { key: (epoch, id), waited } in cancels {
+            let caller = Caller { epoch, id };
+            let found = match self.hands.cancel(caller, &mut self.wakeups) {
+                Some(Stopped::Reply(ticket)) => {
+                    self.stop_reply(ticket, Unwanted::Cancelled);
+                    Found::InHand
+                }
+                Some(Stopped::Handler) => Found::InHand,
+                None if waited => Found::Waiting,
+                None => Found::Nothing,
+            };
+            self.link.stats.cancelled += u64::from(found != Found::Nothing);
+            let mut body = self.spare();
+            body.push(found.to_byte());
+            self.link.outbox().push_answer(Event::to(epoch, Verb::Cancelled, id, body));
+        }
+        any
     }
 
     /// Who has something to look at since this was asked last.
@@ -162,6 +213,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 continue;
             }
             let caller = Caller { epoch: event.from, id: event.id };
+            if self.hands.has(caller) {
+                // A number is used once; whose it is must be beyond doubt.
+                self.link.stats.unknown += 1;
+                self.link.recycle(event.body);
+                continue;
+            }
             let Some(left) = Remaining::split(&event.body).map(|(time, _)| time.left_at(now_ns))
             else {
                 self.link.stats.unknown += 1;
@@ -175,7 +232,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
-            self.in_hand += 1;
+            self.hands.take_up(caller);
             return Ok(Some(Asked { caller, body: event.body, deadline }));
         }
         if self.hung_up && self.on_end == EndOfWriters::End {
@@ -184,13 +241,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         Ok(None)
     }
 
-    /// Queues a reply: a body whose memory came from [`spare`](Self::spare) or anywhere.
-    pub(crate) fn reply(&mut self, caller: Caller, body: Vec<u8>) -> Ticket {
+    /// Queues a reply: a body whose memory came from [`spare`](Self::spare) or anywhere. `Err`
+    /// where nobody wants it any more.
+    pub(crate) fn reply(&mut self, caller: Caller, body: Vec<u8>) -> Result<Ticket> {
         self.answer(Verb::Reply, caller, body)
     }
 
-    /// Queues the news that a call failed.
-    pub(crate) fn fail(&mut self, caller: Caller, code: FailureCode, words: String) -> Ticket {
+    /// Queues the news that a call failed. `Err` where nobody wants it any more.
+    pub(crate) fn fail(
+        &mut self,
+        caller: Caller,
+        code: FailureCode,
+        words: String,
+    ) -> Result<Ticket> {
         let mut body = self.spare();
         Failure::new(code, words).append_to(&mut body);
         self.answer(Verb::Failure, caller, body)
@@ -199,15 +262,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
     /// one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
-        self.in_hand = self.in_hand.saturating_sub(1);
-        self.queue_refusal(caller, code, words);
+        let unwanted = self.unwanted(caller).is_some();
+        self.hands.put_down(caller, &mut self.wakeups);
+        if !unwanted {
+            self.queue_refusal(caller, code, words);
+        }
     }
 
     /// A reply that was begun is given up: its caller is told so, unless it was written.
     pub(crate) fn abandon_reply(&mut self, ticket: Ticket, caller: Caller) -> TakenBack {
+        let unwanted = self.unwanted(caller).is_some();
         let taken = self.link.outbox().take_back(ticket);
-        self.give_up(ticket);
-        if taken != TakenBack::Written {
+        self.give_up(ticket, caller);
+        if taken != TakenBack::Written && !unwanted {
             let words = "the request was dropped without an answer";
             self.queue_refusal(caller, FailureCode::Dropped, words.to_owned());
         }
@@ -226,21 +293,51 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.link.outbox().spare()
     }
 
-    fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Ticket {
-        self.in_hand = self.in_hand.saturating_sub(1);
+    /// Why nobody wants an answer to this request any more, where that is so.
+    fn unwanted(&self, caller: Caller) -> Option<Unwanted> {
+        let gone = (caller.epoch != self.client).then_some(Unwanted::Gone);
+        self.hands.unwanted(caller).or(gone)
+    }
+
+    /// Whether there is nothing to wait for: nobody wants the answer any more, or it is given.
+    pub(crate) fn is_settled(&self, caller: Caller) -> bool {
+        self.hands.is_settled(caller) || self.unwanted(caller).is_some()
+    }
+
+    /// Wakes whoever waits under the key that this answers once the request [is
+    /// settled](Self::is_settled).
+    pub(crate) fn watch(&mut self, caller: Caller) -> Key {
+        let key = self.link.outbox().draw_ticket();
+        self.hands.watch(caller, key);
+        key
+    }
+
+    /// Nobody waits under this key any more.
+    pub(crate) fn stop_watching(&mut self, caller: Caller, key: Key) {
+        self.hands.stop_watching(caller, key);
+    }
+
+    fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Result<Ticket> {
+        if let Some(why) = self.unwanted(caller) {
+            self.hands.put_down(caller, &mut self.wakeups);
+            self.link.recycle(body);
+            self.link.stats.unanswered += 1;
+            return Err(unwanted(why));
+        }
         let event = Event::to(caller.epoch, verb, caller.id, body);
         if self.awaited == 0 || self.link.outbox().is_empty() {
             self.link.restart_stall();
         }
         self.awaited += 1;
-        self.link.outbox().push(event)
+        let ticket = self.link.outbox().push(event);
+        self.hands.replying(caller, ticket);
+        Ok(ticket)
     }
 
     /// What became of a reply, where that is decided.
     pub(crate) fn known_outcome(&mut self, ticket: Ticket) -> Option<Result<()>> {
-        if self.lost.contains(&ticket) {
-            let error = Error::new(ErrorKind::PeerClosed, Phase::Write);
-            return Some(Err(error.with_fate(Fate::NotSent)));
+        if let Some((_, why)) = self.lost.iter().find(|(lost, _)| *lost == ticket) {
+            return Some(Err(unwanted(*why)));
         }
         (!self.link.outbox().holds(ticket)).then_some(Ok(()))
     }
@@ -269,18 +366,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// Nobody asks any more what became of this reply. What of it is unwritten never will be.
-    pub(crate) fn give_up(&mut self, ticket: Ticket) {
+    pub(crate) fn give_up(&mut self, ticket: Ticket, caller: Caller) {
         self.link.outbox().take_back(ticket);
+        self.hands.put_down(caller, &mut self.wakeups);
         self.awaited = self.awaited.saturating_sub(1);
         let none_awaited = self.awaited == 0;
-        self.lost.retain(|lost| *lost != ticket && !none_awaited);
+        self.lost.retain(|(lost, _)| *lost != ticket && !none_awaited);
     }
 
     /// Nobody will ask what became of this reply, which is still to be written.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn forget(&mut self, ticket: Ticket) {
+    pub(crate) fn forget(&mut self, ticket: Ticket, caller: Caller) {
+        self.hands.put_down(caller, &mut self.wakeups);
         self.awaited = self.awaited.saturating_sub(1);
-        self.lost.retain(|lost| *lost != ticket);
+        self.lost.retain(|(lost, _)| *lost != ticket);
     }
 
     /// Why no request has come.
@@ -319,6 +418,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
 
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     fn is_busy(&self) -> bool {
-        self.in_hand > 0 || self.awaited > 1
+        // Those whose replies are on their way are in hand too.
+        self.hands.len() > self.awaited || self.awaited > 1
     }
+}
+
+/// What the owner of an answer is told that nobody wants.
+fn unwanted(why: Unwanted) -> Error {
+    let kind = match why {
+        Unwanted::Cancelled => ErrorKind::Cancelled,
+        Unwanted::Gone => ErrorKind::PeerClosed,
+    };
+    Error::new(kind, Phase::Write).with_fate(Fate::NotSent)
 }

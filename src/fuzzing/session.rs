@@ -142,11 +142,13 @@ impl World {
         }
         let asked = self.asked.swap_remove(at);
         let server = self.session.server();
-        let ticket = server.fail(asked.caller, FailureCode::Handler, "no".to_owned());
-        if choices.below(2) == 0 {
-            server.give_up(ticket);
+        let give_up = choices.below(2) == 0;
+        let queued = server.fail(asked.caller, FailureCode::Handler, "no".to_owned());
+        let Ok(ticket) = queued else { return };
+        match give_up {
+            true => server.give_up(ticket, asked.caller),
+            false => server.forget(ticket, asked.caller),
         }
-        server.forget(ticket);
     }
 
     fn give_up(&mut self, choices: &mut Choices<'_>) {
@@ -314,8 +316,10 @@ fn hand_out(
 
 fn answer(server: &mut Server, asked: &Asked, size: usize) {
     let reply = message_of(!serial_of(asked.message()), size);
-    let ticket = server.reply(asked.caller, reply);
-    server.forget(ticket);
+    // Nobody may want it any more.
+    if let Ok(ticket) = server.reply(asked.caller, reply) {
+        server.forget(ticket, asked.caller);
+    }
 }
 
 /// The message of this number.

@@ -5,21 +5,27 @@
 //! its answer or without, so that one that was dropped or that panicked leaves nothing behind.
 
 mod calling;
+mod cancelling;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 mod listening;
 mod receiving;
 mod replying;
 mod reserving;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod watching;
 
 use std::time::Instant;
 
 use crate::error::{Error, Result};
 pub(crate) use calling::Calling;
+pub(crate) use cancelling::Cancelling;
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use listening::Listening;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};
 pub(crate) use reserving::Reserving;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use watching::Watching;
 
 /// Names a waiter among the wake-ups of its session; no two have the same at the same time.
 pub(crate) type Key = u64;

@@ -51,8 +51,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
 
     fn begin(&mut self, answerer: &mut Answerer<R, W>) -> Result<Key> {
         self.ticket = match std::mem::replace(&mut self.answer, Answer::Reply(Vec::new())) {
-            Answer::Reply(body) => answerer.reply(self.caller, body),
-            Answer::Failure(code, words) => answerer.fail(self.caller, code, words),
+            Answer::Reply(body) => answerer.reply(self.caller, body)?,
+            Answer::Failure(code, words) => answerer.fail(self.caller, code, words)?,
         };
         Ok(self.ticket)
     }
@@ -78,7 +78,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
 
     fn leave(&mut self, answerer: &mut Answerer<R, W>) {
         if self.answered {
-            answerer.give_up(self.ticket);
+            answerer.give_up(self.ticket, self.caller);
         } else {
             self.sent = answerer.abandon_reply(self.ticket, self.caller) == TakenBack::Written;
         }

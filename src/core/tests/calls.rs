@@ -75,6 +75,7 @@ fn a_call_that_times_out_midway_through_its_request_harms_no_other() {
 #[test]
 fn a_reply_for_a_call_that_ended_is_late_and_dropped() {
     let mut session = session();
+    session.client().abandon_silently();
     let expired = session.call(b"expired", ms(100)).unwrap();
     let waiting = session.call(b"waiting", ms(10_000)).unwrap();
     let mut asked = Vec::new();
@@ -109,6 +110,7 @@ fn late_replies_that_fill_the_memory_make_room_for_the_one_awaited() {
 #[test]
 fn a_request_that_expired_on_the_way_is_not_handed_out() {
     let mut session = session();
+    session.client().abandon_silently();
     let expired = session.call(b"expired", ms(100)).unwrap();
     session.step_client();
     session.clock.advance(ms(100));
@@ -313,8 +315,8 @@ fn a_failures_words_are_not_held_to_the_message_limit() {
     let call = session.call(b"short", ms(1000)).unwrap();
     session.settle(|server, asked| {
         let words = "words that are longer than any message may be".to_owned();
-        let ticket = server.fail(asked.caller, FailureCode::Handler, words);
-        server.forget(ticket);
+        let ticket = server.fail(asked.caller, FailureCode::Handler, words).unwrap();
+        server.forget(ticket, asked.caller);
     });
     let error = session.outcome(call).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Remote);

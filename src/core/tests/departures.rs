@@ -223,7 +223,7 @@ fn a_reply_whose_client_left_is_lost_and_the_next_client_is_served() {
     let mut asked = Vec::new();
     session.settle(|_, request| asked.push(request));
     let caller = asked[0].caller;
-    let ticket = session.server().reply(caller, noise(1000));
+    let ticket = session.server().reply(caller, noise(1000)).unwrap();
     session.replies.pipe().script_writes([10, 0]);
     session.step_server();
     session.kill_client();
@@ -281,8 +281,8 @@ fn a_reply_that_was_cut_is_lost_even_if_the_step_that_saw_it_fails() {
     session.call(b"two", ms(10_000)).unwrap();
     let mut asked = Vec::new();
     session.settle(|_, request| asked.push(request));
-    let cut = session.server().reply(asked[0].caller, noise(20_000));
-    session.server().reply(asked[1].caller, noise(1000));
+    let cut = session.server().reply(asked[0].caller, noise(20_000)).unwrap();
+    session.server().reply(asked[1].caller, noise(1000)).unwrap();
     session.replies.pipe().script_writes([10, 0]);
     session.step_server();
     session.kill_client();

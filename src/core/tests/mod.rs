@@ -2,6 +2,7 @@
 
 mod batches;
 mod calls;
+mod cancels;
 mod damage;
 mod departures;
 mod directions;

@@ -29,8 +29,10 @@ pub(super) trait ReplyWith {
 
 impl ReplyWith for Server {
     fn reply_with(&mut self, asked: &Asked, reply: &[u8]) {
-        let ticket = self.reply(asked.caller, reply.to_vec());
-        self.forget(ticket);
+        // A reply that nobody wants any more is none.
+        if let Ok(ticket) = self.reply(asked.caller, reply.to_vec()) {
+            self.forget(ticket, asked.caller);
+        }
     }
 }
 

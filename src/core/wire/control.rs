@@ -1,4 +1,5 @@
-//! The small structures inside payloads: a request's remaining time, a failure's code and words.
+//! The small structures inside payloads: a request's remaining time, a failure's code and words,
+//! what a cancel found.
 
 use std::time::Duration;
 
@@ -54,6 +55,37 @@ impl Remaining {
             taken_at => now_ns.saturating_sub(taken_at),
         };
         Some(Duration::from_micros(self.micros).saturating_sub(Duration::from_nanos(age)))
+    }
+}
+
+/// What a cancel found of its call, as the server says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// No such request: it never came whole, was not taken, or is answered for.
+    Nothing,
+    /// A request that waited. Nobody took it, and nobody will.
+    Waiting,
+    /// A request that was handed out; whoever has it can learn that it is cancelled.
+    InHand,
+}
+
+impl Found {
+    pub(crate) fn to_byte(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Waiting => 1,
+            Self::InHand => 2,
+        }
+    }
+
+    /// Reads the answer to a cancel. One that does not say what was found, or says what a later
+    /// version knows, says that nothing more will come, and no more than that.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        match bytes.first() {
+            Some(1) => Self::Waiting,
+            Some(2) => Self::InHand,
+            _ => Self::Nothing,
+        }
     }
 }
 
@@ -153,6 +185,15 @@ mod tests {
         payload.extend_from_slice(b"message");
         assert_eq!(Remaining::split(&payload), Some((remaining, &b"message"[..])));
         assert_eq!(Remaining::split(&payload[..15]), None);
+    }
+
+    #[test]
+    fn what_a_cancel_found_survives_the_wire_and_is_nothing_where_it_is_not_known() {
+        for found in [Found::Nothing, Found::Waiting, Found::InHand] {
+            assert_eq!(Found::from_bytes(&[found.to_byte()]), found);
+        }
+        assert_eq!(Found::from_bytes(b""), Found::Nothing);
+        assert_eq!(Found::from_bytes(&[3, 1]), Found::Nothing);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-pub(crate) use control::{Failure, FailureCode, Remaining};
+pub(crate) use control::{Failure, FailureCode, Found, Remaining};
 pub(crate) use header::{Flags, Header, Kind};
 pub use scan::SkipReason;
 pub(crate) use scan::{Scan, Scanner};
@@ -70,6 +70,15 @@ pub(crate) fn next_id(last: u64) -> u64 {
 pub(crate) fn epoch_from(random: u64) -> u64 {
     let bytes = random.to_le_bytes().map(|byte| if byte == MAGIC[0] { 0 } else { byte });
     u64::from_le_bytes(bytes).max(1)
+}
+
+/// The epoch of the life after that one: SplitMix64's permutation (Steele, Lea and Flood, 2014) of a
+/// number that was drawn at random.
+pub(crate) fn next_epoch(epoch: u64) -> u64 {
+    let mut mixed = epoch.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    epoch_from(mixed ^ (mixed >> 31))
 }
 
 /// Splits what precedes a part: its offset, and the total length of its message.

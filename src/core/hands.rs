@@ -1,0 +1,147 @@
+//! Requests in hand: handed out, and not answered to the last byte.
+//!
+//! A request leaves this table exactly once, with the outcome of its answer. Until then its client
+//! may cancel it or leave, and whoever has it can learn that nobody wants the answer.
+
+use std::collections::BTreeMap;
+
+use super::errand::Key;
+use super::outbox::Ticket;
+
+/// Whose requests are in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Hands {
+    open: BTreeMap<Caller, Hand>,
+}
+
+/// Whom a reply is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Caller {
+    pub(super) epoch: u64,
+    pub(super) id: u64,
+}
+
+/// One request that was handed out.
+#[derive(Debug)]
+struct Hand {
+    state: State,
+    /// The keys of those that wait to hear that nobody wants the answer.
+    watchers: Vec<Key>,
+}
+
+/// How far the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Running,
+    Replying(Ticket),
+    Unwanted(Unwanted),
+}
+
+/// Why nobody wants an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwanted {
+    /// The call was cancelled.
+    Cancelled,
+    /// The client has left.
+    Gone,
+}
+
+/// What was under way, now that an answer is unwanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    Handler,
+    Reply(Ticket),
+}
+
+impl Caller {
+    /// The number that the caller has given its request.
+    pub(crate) fn id(self) -> u64 {
+        self.id
+    }
+}
+
+impl Hands {
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn has(&self, caller: Caller) -> bool {
+        self.open.contains_key(&caller)
+    }
+
+    /// A request is handed out.
+    pub(crate) fn take_up(&mut self, caller: Caller) {
+        self.open.insert(caller, Hand { state: State::Running, watchers: Vec::new() });
+    }
+
+    /// From here on this key is woken when nobody wants the answer any more.
+    pub(crate) fn watch(&mut self, caller: Caller, key: Key) {
+        if let Some(hand) = self.open.get_mut(&caller) {
+            hand.watchers.push(key);
+        }
+    }
+
+    /// Nobody waits under this key any more.
+    pub(crate) fn stop_watching(&mut self, caller: Caller, key: Key) {
+        if let Some(hand) = self.open.get_mut(&caller) {
+            hand.watchers.retain(|watcher| *watcher != key);
+        }
+    }
+
+    /// Whether there is nothing to wait for: the answer is unwanted, or given.
+    pub(crate) fn is_settled(&self, caller: Caller) -> bool {
+        self.open.get(&caller).is_none_or(|hand| matches!(hand.state, State::Unwanted(_)))
+    }
+
+    /// Whether nobody wants the answer any more, and why.
+    pub(crate) fn unwanted(&self, caller: Caller) -> Option<Unwanted> {
+        match self.open.get(&caller)?.state {
+            State::Unwanted(why) => Some(why),
+            State::Running | State::Replying(_) => None,
+        }
+    }
+
+    /// The answer is on its way.
+    pub(crate) fn replying(&mut self, caller: Caller, ticket: Ticket) {
+        if let Some(hand) = self.open.get_mut(&caller) {
+            hand.state = State::Replying(ticket);
+        }
+    }
+
+    /// The request is answered for. Whoever waits for something else to come of it is woken.
+    pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) {
+        if let Some(hand) = self.open.remove(&caller) {
+            woken.extend(hand.watchers);
+        }
+    }
+
+    /// One call is cancelled.
+    pub(crate) fn cancel(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Stopped> {
+        self.open.get_mut(&caller)?.stop(Unwanted::Cancelled, woken)
+    }
+
+    /// A client has left, with all of its calls: answers the replies that were on their way to it.
+    pub(crate) fn end_client(&mut self, epoch: u64, woken: &mut Vec<Key>) -> Vec<Ticket> {
+        let all = Caller { epoch, id: 0 }..=Caller { epoch, id: u64::MAX };
+        let stopped = self.open.range_mut(all).filter_map(|(_, hand)| {
+            match hand.stop(Unwanted::Gone, woken)? {
+                Stopped::Reply(ticket) => Some(ticket),
+                Stopped::Handler => None,
+            }
+        });
+        stopped.collect()
+    }
+}
+
+impl Hand {
+    fn stop(&mut self, why: Unwanted, woken: &mut Vec<Key>) -> Option<Stopped> {
+        let stopped = match self.state {
+            State::Running => Stopped::Handler,
+            State::Replying(ticket) => Stopped::Reply(ticket),
+            State::Unwanted(_) => return None,
+        };
+        self.state = State::Unwanted(why);
+        woken.extend(&self.watchers);
+        Some(stopped)
+    }
+}
