@@ -183,7 +183,7 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
         C: Codec<Req> + Codec<Rep>,
     {
         let client = Client {
-            turn: Turn::new(self.machine(pair), &self.common),
+            turn: Turn::new(self.machine(pair), &self.common)?,
             codec: self.codec,
             timeout: self.timeout,
             max_message: self.common.max_message,

@@ -123,7 +123,7 @@ pub(crate) fn sleep(ends: Ends<'_>, wait: Wait, now: Instant) -> Result<()> {
     let ends = Ends {
         reader: ends.reader.filter(|_| wait.readable),
         writer: ends.writer.filter(|_| wait.writable),
-        watch: ends.watch,
+        ..ends
     };
     sys::wait(ends, wait.until.remaining(now)).map_err(|error| Error::system(error, Phase::Read))
 }
@@ -135,7 +135,8 @@ impl<F: Framing> Endpoint for Incoming<ReadOpener, F> {
 
     fn ends(&self) -> Ends<'_> {
         let reader = self.end().map(|end| end.as_fd());
-        Ends { reader, writer: None, watch: self.opener().watch().map(|watch| watch.as_fd()) }
+        let watch = self.opener().watch().map(|watch| watch.as_fd());
+        Ends { reader, watch, ..Ends::default() }
     }
 
     fn tally(&self) -> Tally {
@@ -150,7 +151,8 @@ impl<F: Framing> Endpoint for Outgoing<WriteOpener, F> {
 
     fn ends(&self) -> Ends<'_> {
         let writer = self.end().map(|end| end.as_fd());
-        Ends { reader: None, writer, watch: self.opener().watch().map(|watch| watch.as_fd()) }
+        let watch = self.opener().watch().map(|watch| watch.as_fd());
+        Ends { writer, watch, ..Ends::default() }
     }
 
     fn tally(&self) -> Tally {

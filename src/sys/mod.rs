@@ -5,6 +5,7 @@
 //! function here waits but [`wait`].
 
 mod adopt;
+mod bell;
 mod file;
 mod host;
 mod lock;
@@ -13,6 +14,7 @@ mod wait;
 mod watch;
 
 pub(crate) use adopt::{Access, access_of, make_ours, name_of};
+pub(crate) use bell::Bell;
 pub(crate) use file::{
     Facts, Identity, facts_at, facts_of, is_link, is_no_reader, make_fifo, open_reader,
     open_writer, pin, remove_if_same, reopen_reader,

@@ -14,6 +14,8 @@ pub(crate) struct Ends<'fd> {
     pub(crate) writer: Option<BorrowedFd<'fd>>,
     /// Tells of changes to the path while an end is being opened.
     pub(crate) watch: Option<BorrowedFd<'fd>>,
+    /// Rung by other threads of this process.
+    pub(crate) bell: Option<BorrowedFd<'fd>>,
 }
 
 /// Waits until one of `ends` is ready, or for `timeout`; for ever only where there is none.
@@ -24,11 +26,12 @@ pub(crate) fn wait(ends: Ends<'_>, timeout: Option<Duration>) -> io::Result<()> 
         (ends.reader, PollFlags::POLLIN),
         (ends.writer, PollFlags::POLLOUT),
         (ends.watch, PollFlags::POLLIN),
+        (ends.bell, PollFlags::POLLIN),
     ];
     let mut present = wanted.iter().filter_map(|(fd, flags)| fd.map(|fd| (fd, *flags)));
     let Some(first) = present.next() else { return sleep(timeout) };
-    // Three places without an allocation: those that are left over repeat the first.
-    let mut fds: [PollFd<'_>; 3] = std::array::from_fn(|place| {
+    // Four places without an allocation: those that are left over repeat the first.
+    let mut fds: [PollFd<'_>; 4] = std::array::from_fn(|place| {
         let (fd, flags) = if place == 0 { first } else { present.next().unwrap_or(first) };
         PollFd::new(fd, flags)
     });

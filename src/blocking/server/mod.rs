@@ -250,7 +250,7 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
         C: Codec<Req> + Codec<Rep>,
     {
         let shared = Shared {
-            turn: Turn::new(self.machine(pair), &self.common),
+            turn: Turn::new(self.machine(pair), &self.common)?,
             codec: self.codec,
             timeout: self.reply_timeout,
             max_message: self.common.max_message,

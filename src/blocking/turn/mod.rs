@@ -5,8 +5,9 @@
 //! thread whose event has not come either *leads*, that is sleeps on the descriptors, or *parks*
 //! until a leader has stepped its event in. The one rule that keeps anybody from being forgotten:
 //! a thread parks only while leaders watch for everything the session waits for, and a leader that
-//! leaves wakes a parked thread to take its place. A single caller never meets any of this: it
-//! leads, alone.
+//! leaves wakes another to take its place. A leader for whom something has come while it sleeps is
+//! called by a bell that all leaders listen to. A single caller never meets any of this: it leads,
+//! alone.
 
 mod visit;
 
@@ -21,10 +22,10 @@ use crate::core::link::{Directions, Link};
 use crate::core::session::Session;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
-use crate::error::{Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::front::{Common, LinkNews, LinkReport, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
-use crate::sys::{Ends, Watch};
+use crate::sys::{Bell, Ends, Watch};
 use crate::trace::Span;
 use visit::Visit;
 
@@ -45,6 +46,8 @@ struct HeldEnds {
 #[derive(Debug)]
 pub(crate) struct Turn<S> {
     state: Mutex<State<S>>,
+    /// Rung while a leader is called.
+    bell: Bell,
 }
 
 #[derive(Debug)]
@@ -55,10 +58,19 @@ struct State<S> {
     news: LinkNews,
     /// What the session waited for as of the last step.
     wanted: Wait,
-    /// What each leader sleeps for.
-    leaders: Vec<Wait>,
+    leaders: Vec<Leader>,
     parked: BTreeMap<Key, Arc<Condvar>>,
     spare: Vec<Arc<Condvar>>,
+}
+
+/// A thread that sleeps on the descriptors.
+#[derive(Debug)]
+struct Leader {
+    key: Key,
+    /// What it sleeps for.
+    wait: Wait,
+    /// Whether it is to wake and look: the bell rings until it does.
+    called: bool,
 }
 
 /// How many parking places are kept for reuse.
@@ -67,15 +79,11 @@ const SPARES: usize = 16;
 /// No waiter has this key.
 const NOBODY: Key = Key::MAX;
 
-/// How long a leader sleeps at most that only writes, because another reads: should that one leave
-/// and nobody be parked, reading is taken over after this.
-const REVIEW: Duration = Duration::from_millis(5);
-
 /// How long a thread parks at most before it looks for itself.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
 impl<S: Shared> Turn<S> {
-    pub(crate) fn new(session: S, common: &Common) -> Self {
+    pub(crate) fn new(session: S, common: &Common) -> Result<Self> {
         let state = State {
             session,
             pause: Pause::of_a_thread(common.spin),
@@ -86,7 +94,8 @@ impl<S: Shared> Turn<S> {
             parked: BTreeMap::new(),
             spare: Vec::new(),
         };
-        Self { state: Mutex::new(state) }
+        let bell = Bell::new().map_err(|error| Error::system(error, Phase::Open))?;
+        Ok(Self { state: Mutex::new(state), bell })
     }
 
     /// Opens the session, before anybody else can wait on it.
@@ -110,7 +119,7 @@ impl<S: Shared> Turn<S> {
             if let Some(notice) = notice {
                 notice.tell(&path);
             }
-            let slept = sleep(ends.borrow(), wait, now);
+            let slept = sleep(ends.borrow(&self.bell), wait, now);
             slept.map_err(|error| term.sign(error.at(&path), Instant::now()))?;
             now = Instant::now();
         }
@@ -118,7 +127,10 @@ impl<S: Shared> Turn<S> {
 
     /// Works on the session without waiting.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut S) -> R) -> R {
-        work(&mut self.lock().session)
+        let mut state = self.lock();
+        let done = work(&mut state.session);
+        state.wake_ready(NOBODY, &self.bell);
+        done
     }
 
     /// Works on the session and moves what that gave to move, without waiting.
@@ -128,7 +140,7 @@ impl<S: Shared> Turn<S> {
         let mut state = self.lock();
         work(&mut state.session);
         let _ = state.step(Instant::now(), true);
-        state.wake_ready(NOBODY);
+        state.wake_ready(NOBODY, &self.bell);
     }
 
     /// Runs an errand to its end, which comes by its deadline. `now` is the time, as the caller
@@ -215,16 +227,17 @@ impl<S: Shared> State<S> {
         // A parked thread keeps its own deadline itself.
         let timer = wait.until.instant().filter(|_| wait.until != own);
         let leaders = &self.leaders;
-        leaders.iter().any(|leader| leader.readable || !wait.readable)
-            && (!wait.writable || leaders.iter().any(|leader| leader.writable))
-            && timer.is_none_or(|timer| leaders.iter().any(|leader| leader.until.passed(timer)))
+        leaders.iter().any(|leader| leader.wait.readable || !wait.readable)
+            && (!wait.writable || leaders.iter().any(|leader| leader.wait.writable))
+            && timer
+                .is_none_or(|timer| leaders.iter().any(|leader| leader.wait.until.passed(timer)))
     }
 
     /// Moves bytes in the directions that nobody sleeps on.
     fn step(&mut self, now: Instant, read: bool) -> Result<Wait> {
         let directions = Directions {
-            read: read && !self.leaders.iter().any(|leader| leader.readable),
-            write: !self.leaders.iter().any(|leader| leader.writable),
+            read: read && !self.leaders.iter().any(|leader| leader.wait.readable),
+            write: !self.leaders.iter().any(|leader| leader.wait.writable),
         };
         let wait = self.session.step(now, directions)?;
         // Whether reading was left out or left to a leader, somebody must watch for it.
@@ -237,38 +250,49 @@ impl<S: Shared> State<S> {
         self.news.due(&self.session, Instant::now)
     }
 
-    fn lead(&mut self, wait: Wait, now: Instant) -> Wait {
-        let wait = match wait.readable {
-            true => wait,
-            false => wait.no_later_than(Deadline::after(now, REVIEW)),
-        };
-        self.leaders.push(wait);
-        wait
+    fn lead(&mut self, key: Key, wait: Wait) {
+        self.leaders.push(Leader { key, wait, called: false });
     }
 
-    fn resign(&mut self, led: Wait) {
-        if let Some(at) = self.leaders.iter().position(|leader| *leader == led) {
-            self.leaders.swap_remove(at);
+    /// A leader has woken. The bell rings on for others that are called and have not.
+    fn resign(&mut self, key: Key, bell: &Bell) {
+        let Some(at) = self.leaders.iter().position(|leader| leader.key == key) else { return };
+        let called = self.leaders.swap_remove(at).called;
+        if called && !self.leaders.iter().any(|leader| leader.called) {
+            bell.silence();
         }
     }
 
     /// Wakes those for whom something has come, but for the one that is here anyway.
-    fn wake_ready(&mut self, here: Key) {
-        let parked = &self.parked;
+    fn wake_ready(&mut self, here: Key, bell: &Bell) {
+        let (parked, leaders) = (&self.parked, &mut self.leaders);
         for key in self.session.wakeups().drain(..).filter(|key| *key != here) {
             if let Some(place) = parked.get(&key) {
                 place.notify_one();
+            } else if let Some(leader) = leaders.iter_mut().find(|leader| leader.key == key) {
+                leader.call(bell);
             }
         }
     }
 
-    /// This thread leaves: where nobody watches in its place, a parked one wakes to do so.
-    fn hand_over(&self) {
+    /// This thread leaves: where nobody watches in its place, another wakes to do so.
+    fn hand_over(&mut self, bell: &Bell) {
         if self.is_led(self.wanted, Deadline::NEVER) {
             return;
         }
         if let Some((_, place)) = self.parked.first_key_value() {
             place.notify_one();
+        } else if let Some(leader) = self.leaders.first_mut() {
+            leader.call(bell);
+        }
+    }
+}
+
+impl Leader {
+    fn call(&mut self, bell: &Bell) {
+        if !self.called {
+            self.called = true;
+            bell.ring();
         }
     }
 }
@@ -283,11 +307,12 @@ impl HeldEnds {
         }
     }
 
-    fn borrow(&self) -> Ends<'_> {
+    fn borrow<'a>(&'a self, bell: &'a Bell) -> Ends<'a> {
         Ends {
             reader: self.reader.as_ref().map(|fd| fd.as_fd()),
             writer: self.writer.as_ref().map(|fd| fd.as_fd()),
             watch: self.watch.as_ref().map(|watch| watch.as_fd()),
+            bell: Some(bell.as_fd()),
         }
     }
 }

@@ -57,7 +57,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             true => state.step(self.now, self.read),
             false => Ok(Wait::until(self.now)),
         };
-        state.wake_ready(self.key);
+        state.wake_ready(self.key, &self.turn.bell);
         let wait = match stepped {
             Ok(wait) => wait,
             Err(error) => return Ok(Err(self.errand.fail(&mut state.session, error))),
@@ -97,8 +97,8 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             self.now = Instant::now();
             return Ok(state);
         }
-        let led = state.lead(wait, now);
-        let led = Led { turn: self.turn, wait: Some(led) };
+        state.lead(self.key, wait);
+        let led = Led { turn: self.turn, key: Some(self.key) };
         let moment = match wait.readable {
             true => state.pause.look_again(spell, now),
             false => None,
@@ -108,7 +108,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
                 drop(state);
                 moment.pass();
             }
-            None => self.sleep(state, led.wait.unwrap_or(wait))?,
+            None => self.sleep(state, wait)?,
         }
         let state = led.resign();
         self.now = Instant::now();
@@ -133,7 +133,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         if let Some(report) = report {
             report.tell();
         }
-        let slept = sleep(ends.borrow(), wait, self.now);
+        let slept = sleep(ends.borrow(&turn.bell), wait, self.now);
         slept.map_err(|error| {
             let session = &mut turn.lock().session;
             let error = self.errand.fail(session, error);
@@ -147,11 +147,11 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         state.notices.end(self.key);
         self.errand.leave(&mut state.session);
         // Its place may be another's now.
-        state.wake_ready(self.key);
+        state.wake_ready(self.key, &self.turn.bell);
         if let Some(spell) = &self.spell {
             state.pause.end(spell, self.now);
         }
-        state.hand_over();
+        state.hand_over(&self.turn.bell);
     }
 }
 
@@ -161,7 +161,7 @@ impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
             let mut state = self.turn.lock();
             state.notices.end(self.key);
             self.errand.leave(&mut state.session);
-            state.wake_ready(self.key);
+            state.wake_ready(self.key, &self.turn.bell);
         }
     }
 }
@@ -170,14 +170,14 @@ impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
 struct Led<'a, S: Shared> {
     turn: &'a Turn<S>,
     /// Taken when it resigns.
-    wait: Option<Wait>,
+    key: Option<Key>,
 }
 
 impl<'a, S: Shared> Led<'a, S> {
     fn resign(mut self) -> MutexGuard<'a, State<S>> {
         let mut state = self.turn.lock();
-        if let Some(wait) = self.wait.take() {
-            state.resign(wait);
+        if let Some(key) = self.key.take() {
+            state.resign(key, &self.turn.bell);
         }
         state
     }
@@ -185,10 +185,10 @@ impl<'a, S: Shared> Led<'a, S> {
 
 impl<S: Shared> Drop for Led<'_, S> {
     fn drop(&mut self) {
-        if let Some(wait) = self.wait.take() {
+        if let Some(key) = self.key.take() {
             let mut state = self.turn.lock();
-            state.resign(wait);
-            state.hand_over();
+            state.resign(key, &self.turn.bell);
+            state.hand_over(&self.turn.bell);
         }
     }
 }
