@@ -33,7 +33,7 @@ pub use blocking::*;
 pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Fate, Phase, Progress, Result};
 pub use front::{
-    ClientOptions, FifoReaderOptions, FifoWriterOptions, ReceiverOptions, SenderOptions,
+    CallId, ClientOptions, FifoReaderOptions, FifoWriterOptions, ReceiverOptions, SenderOptions,
     ServerOptions, Waiting,
 };
 pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};

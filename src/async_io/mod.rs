@@ -29,6 +29,9 @@ pub type Receiver<T, C = Json, F = Native> = awaited::Receiver<AsyncIo, T, C, F>
 /// Calls a server over a pair: a [`Client`](awaited::Client) on async-io.
 pub type Client<Req, Rep, C = Json> = awaited::Client<AsyncIo, Req, Rep, C>;
 
+/// A call that was begun: an [`InFlight`](awaited::InFlight) on async-io.
+pub type InFlight<'a, Req, Rep, C = Json> = awaited::InFlight<'a, AsyncIo, Req, Rep, C>;
+
 /// Answers calls over a pair: a [`Server`](awaited::Server) on async-io.
 pub type Server<Req, Rep, C = Json> = awaited::Server<AsyncIo, Req, Rep, C>;
 
@@ -39,7 +42,7 @@ pub type FifoReader = awaited::FifoReader<AsyncIo>;
 pub type FifoWriter = awaited::FifoWriter<AsyncIo>;
 
 /// A call that is about to be made: a [`Call`](awaited::Call) on async-io.
-pub type Call<'a, Req, Rep, C = Json> = awaited::Call<'a, AsyncIo, Req, Rep, C>;
+pub type Call<'c, 'r, Req, Rep, C = Json> = awaited::Call<'c, 'r, AsyncIo, Req, Rep, C>;
 
 /// The requests that come to a server: [`Requests`](awaited::Requests) on async-io.
 pub type Requests<'a, Req, Rep, C = Json> = awaited::Requests<'a, AsyncIo, Req, Rep, C>;

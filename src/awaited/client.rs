@@ -8,17 +8,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::InFlight;
 use super::Runtime;
 use super::hub::{Handle, Hub, Visit};
 #[cfg(feature = "tower")]
 use super::service::Readiness;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Key, Reserving};
+use crate::core::errand::{Calling, Cancelling, Key, Reserving};
 use crate::core::event::Event;
 use crate::deadline::Deadline;
 use crate::error::{Fate, Phase, Result};
-use crate::front::{ClientOptions, Limit, Term};
+use crate::front::{CallId, ClientOptions, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::stats::LinkStats;
@@ -35,6 +36,7 @@ pub struct Client<R: Runtime, Req, Rep, C = Json> {
     pub(super) hub: Handle<R, Machine<R>>,
     codec: C,
     pub(super) timeout: Duration,
+    cancel_timeout: Duration,
     max_message: usize,
     wait_when_full: bool,
     /// That of this clone as a service.
@@ -75,15 +77,29 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     /// As [`Client::call`](crate::Client::call).
     ///
     /// # Cancel safety
-    /// The call is given up. What of its request is unwritten never will be, its reply is dropped
-    /// when it comes, and no other call is touched.
+    /// The call is given up. What of its request is unwritten never will be, the server is told so
+    /// ([`ClientOptions::cancel_abandoned`]), its reply is dropped should it come, and no other call
+    /// is touched.
     pub async fn call(&self, request: &Req) -> Result<Rep> {
         self.request(request).call().await
     }
 
     /// A call with a timeout or a deadline of its own.
-    pub fn request<'a>(&'a self, request: &'a Req) -> Call<'a, R, Req, Rep, C> {
+    pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, R, Req, Rep, C> {
         Call { client: self, request, limit: Limit::Timeout(self.timeout) }
+    }
+
+    /// Has a call stopped, and waits until the server has acknowledged that; see
+    /// [`Client::cancel`](crate::Client::cancel).
+    ///
+    /// # Errors
+    /// As [`Client::cancel`](crate::Client::cancel).
+    ///
+    /// # Cancel safety
+    /// The call is cancelled all the same, and nobody waits for the acknowledgement.
+    pub async fn cancel(&self, call: CallId) -> Result<()> {
+        let term = Term::timeout(self.hub.now(), self.cancel_timeout);
+        self.hub.run(Cancelling::new(call.0, term.deadline), term, Phase::Cancel).await
     }
 
     /// Asks the server for a sign of life; answers how long the round trip took.
@@ -125,13 +141,29 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
 
     async fn call_in(&self, span: &Span, request: &Req, term: Term) -> Result<Rep> {
         let calling = self.calling(request, term)?;
-        let mut place = None;
-        if self.wait_when_full {
-            place = Some(self.place(term).await?);
-        }
+        let place = self.turn_to_call(term).await?;
         let calling = calling.at(place.as_ref().map(Place::key));
         let reply = self.run(span, calling, term).await?;
         self.decode(reply, term)
+    }
+
+    async fn begin(&self, request: &Req, term: Term) -> Result<InFlight<'_, R, Req, Rep, C>> {
+        let span = self.span();
+        let begun = async {
+            let calling = self.calling(request, term)?;
+            let place = self.turn_to_call(term).await?;
+            let calling = calling.at(place.as_ref().map(Place::key));
+            InFlight::begin(self, calling, span.clone(), term).await
+        };
+        span.clone().around(begun).await
+    }
+
+    /// Waits for a place among the calls in flight, where calls do that.
+    async fn turn_to_call(&self, term: Term) -> Result<Option<Place<R>>> {
+        match self.wait_when_full {
+            true => self.place(term).await.map(Some),
+            false => Ok(None),
+        }
     }
 
     async fn run(&self, span: &Span, calling: Calling, term: Term) -> Result<Event> {
@@ -174,6 +206,7 @@ impl<R: Runtime, Req, Rep, C: Clone> Clone for Client<R, Req, Rep, C> {
             hub: self.hub.clone(),
             codec: self.codec.clone(),
             timeout: self.timeout,
+            cancel_timeout: self.cancel_timeout,
             max_message: self.max_message,
             wait_when_full: self.wait_when_full,
             #[cfg(feature = "tower")]
@@ -207,6 +240,7 @@ impl<R: Runtime, Req, Rep, C> ClientOptions<Req, Rep, C, R> {
             hub: Hub::open(self.machine(pair), &self.common, term).await?,
             codec: self.codec,
             timeout: self.timeout,
+            cancel_timeout: self.cancel_timeout,
             max_message: self.common.max_message,
             wait_when_full: self.wait_when_full,
             #[cfg(feature = "tower")]
@@ -217,13 +251,13 @@ impl<R: Runtime, Req, Rep, C> ClientOptions<Req, Rep, C, R> {
 }
 
 /// One call that is about to be made.
-pub struct Call<'a, R: Runtime, Req, Rep, C = Json> {
-    client: &'a Client<R, Req, Rep, C>,
-    request: &'a Req,
+pub struct Call<'c, 'r, R: Runtime, Req, Rep, C = Json> {
+    client: &'c Client<R, Req, Rep, C>,
+    request: &'r Req,
     limit: Limit,
 }
 
-impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, R, Req, Rep, C> {
+impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, Rep, C> {
     /// The whole time the call may take; it starts with the first poll of [`call`](Self::call).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limit = Limit::Timeout(timeout);
@@ -247,10 +281,24 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, R, Req, Rep, C> 
         let Self { client, request, limit } = self;
         client.call_within(request, limit.begin(client.hub.now())).await
     }
+
+    /// Queues the request, writes what there is room for, and does not wait for the reply: that can
+    /// be [waited for](InFlight::wait) later, or [cancelled](InFlight::cancel). It waits for its
+    /// turn where that was [asked for](ClientOptions::wait_when_full), and otherwise for nothing.
+    ///
+    /// # Errors
+    /// As the blocking [`Call::begin`](crate::Call::begin).
+    ///
+    /// # Cancel safety
+    /// As [`Client::call`].
+    pub async fn begin(self) -> Result<InFlight<'c, R, Req, Rep, C>> {
+        let Self { client, request, limit } = self;
+        client.begin(request, limit.begin(client.hub.now())).await
+    }
 }
 
 /// Without the request, which may be a secret.
-impl<R: Runtime, Req, Rep, C> fmt::Debug for Call<'_, R, Req, Rep, C> {
+impl<R: Runtime, Req, Rep, C> fmt::Debug for Call<'_, '_, R, Req, Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
     }

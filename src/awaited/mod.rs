@@ -15,6 +15,7 @@ mod alarm;
 mod client;
 mod drive;
 mod hub;
+mod in_flight;
 mod raw;
 mod receiver;
 mod runtime;
@@ -24,6 +25,7 @@ mod server;
 mod service;
 
 pub use client::{Call, Client};
+pub use in_flight::InFlight;
 pub use raw::{FifoReader, FifoWriter};
 pub use receiver::Receiver;
 pub use runtime::Runtime;

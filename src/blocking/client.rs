@@ -4,15 +4,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
+use super::InFlight;
 use super::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Key, Reserving};
+use crate::core::errand::{Calling, Cancelling, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
-use crate::front::{ClientOptions, Limit, Term};
+use crate::front::{CallId, ClientOptions, Limit, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::stats::LinkStats;
@@ -43,13 +44,16 @@ use crate::trace::Span;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Client<Req, Rep, C = Json> {
-    turn: Turn<Caller<ReadOpener, WriteOpener>>,
+    turn: Turn<Machine>,
     codec: C,
     timeout: Duration,
+    cancel_timeout: Duration,
     max_message: usize,
     wait_when_full: bool,
     types: PhantomData<fn(&Req) -> Rep>,
 }
+
+pub(super) type Machine = Caller<ReadOpener, WriteOpener>;
 
 impl<Req, Rep> Client<Req, Rep> {
     /// Opens the client's side of a pair; see [`ClientOptions::open`].
@@ -94,15 +98,64 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     /// A call with a timeout or a deadline of its own.
-    pub fn request<'a>(&'a self, request: &'a Req) -> Call<'a, Req, Rep, C> {
+    pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, Req, Rep, C> {
         Call { client: self, request, limit: Limit::Timeout(self.timeout) }
+    }
+
+    /// Has a call stopped, and waits until the server has acknowledged that: from then on nothing of
+    /// the call comes any more. Whoever waits for the call is told [`ErrorKind::Cancelled`]
+    /// (crate::ErrorKind::Cancelled), unless its reply was here first. No other call is touched.
+    ///
+    /// A request that is not written yet never is; one that the server has not begun to work on is
+    /// dropped there; a handler learns of it through its context. The cancel goes ahead of
+    /// everything that waits to be written. A call that has ended is cancelled at once.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use fifowire::{Client, ErrorKind, Fate, Pair, Server};
+    /// use std::thread;
+    ///
+    /// let pair = Pair::create(directory.path(), "agent")?;
+    /// let mut server = Server::<u32, u32>::open(&pair)?;
+    /// let service = thread::spawn(move || {
+    ///     server.serve(|number, context| {
+    ///         context.stop();
+    ///         // Work that looks now and then whether anybody still wants it.
+    ///         while !context.is_cancelled() {
+    ///             thread::yield_now();
+    ///         }
+    ///         Ok::<_, String>(number)
+    ///     })
+    /// });
+    ///
+    /// let client = Client::<u32, u32>::open(&pair)?;
+    /// let call = client.request(&7).begin()?;
+    /// let error = call.cancel().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Cancelled);
+    /// # assert_ne!(error.fate(), Some(Fate::MaybeDelivered));
+    /// # if error.fate() == Some(Fate::NotSent) { client.request(&7).begin()?.cancel().unwrap_err(); }
+    /// # drop(client);
+    /// # drop(service);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) in [`Phase::Cancel`] where the server does
+    /// not acknowledge it within [`ClientOptions::cancel_timeout`]. It is then not known what the
+    /// server still says to this client, so the client begins another life: all calls that were
+    /// written end as [`ErrorKind::Poisoned`](crate::ErrorKind::Poisoned), what comes for them is
+    /// dropped as late, and later calls go on.
+    pub fn cancel(&self, call: CallId) -> Result<()> {
+        let now = Instant::now();
+        let term = Term::timeout(now, self.cancel_timeout);
+        self.turn.run(Cancelling::new(call.0, term.deadline), now, term, Phase::Cancel)
     }
 
     /// Asks the server for a sign of life: a round trip, because a path that exists proves nothing.
     /// Answers how long it took.
     ///
-    /// The server answers as soon as it reads. One that runs its only thread in the handler of
-    /// `serve` does not read meanwhile, and the ping waits as long as the handler runs.
+    /// The server answers as soon as it reads, ahead of all requests and behind no handler: one that
+    /// is in the handler of `serve` does so within 10 ms.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -134,6 +187,22 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     fn call_in(&self, span: &Span, request: &Req, term: Term) -> Result<Rep> {
+        let (calling, now) = self.calling(request, term)?;
+        let reply = self.turn.run_in(span, calling, now, term, Phase::Reply)?;
+        self.decode(reply, term)
+    }
+
+    fn begin(&self, request: &Req, term: Term) -> Result<InFlight<'_, Req, Rep, C>> {
+        let span = self.span();
+        let visit = span.enter(|| {
+            let (calling, now) = self.calling(request, term)?;
+            self.turn.begin_in(&span, calling, now, term, Phase::Reply)
+        })?;
+        Ok(InFlight::new(self, visit, span, term))
+    }
+
+    /// A call as it will be begun, and the time by now.
+    fn calling(&self, request: &Req, term: Term) -> Result<(Calling, Instant)> {
         let mut body = self.turn.with(|caller| caller.request_body());
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
@@ -143,9 +212,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
             place = Some(self.place(now, term)?);
             now = Instant::now();
         }
-        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline).at(place);
-        let reply = self.turn.run_in(span, calling, now, term, Phase::Reply)?;
-        self.decode(reply).map_err(|error| self.sign(error, term))
+        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline);
+        Ok((calling.at(place), now))
     }
 
     /// A place among the calls in flight, waited for if need be.
@@ -156,10 +224,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         }
     }
 
-    fn decode(&self, mut reply: Event) -> Result<Rep> {
+    pub(super) fn decode(&self, mut reply: Event, term: Term) -> Result<Rep> {
         let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
         self.turn.with(|caller| caller.link_mut().recycle(reply.body));
-        value.map_err(|error| codec::unreadable(error).with_fate(Fate::Delivered))
+        value.map_err(|error| self.sign(codec::unreadable(error).with_fate(Fate::Delivered), term))
     }
 
     fn sign(&self, error: Error, term: Term) -> Error {
@@ -186,6 +254,7 @@ impl<Req, Rep, C> ClientOptions<Req, Rep, C> {
             turn: Turn::new(self.machine(pair), &self.common)?,
             codec: self.codec,
             timeout: self.timeout,
+            cancel_timeout: self.cancel_timeout,
             max_message: self.common.max_message,
             wait_when_full: self.wait_when_full,
             types: PhantomData,
@@ -202,20 +271,20 @@ impl<Req, Rep, C> fmt::Debug for Client<Req, Rep, C> {
 }
 
 /// One call that is about to be made.
-pub struct Call<'a, Req, Rep, C = Json> {
-    client: &'a Client<Req, Rep, C>,
-    request: &'a Req,
+pub struct Call<'c, 'r, Req, Rep, C = Json> {
+    client: &'c Client<Req, Rep, C>,
+    request: &'r Req,
     limit: Limit,
 }
 
 /// Without the request, which may be a secret.
-impl<Req, Rep, C> fmt::Debug for Call<'_, Req, Rep, C> {
+impl<Req, Rep, C> fmt::Debug for Call<'_, '_, Req, Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
 
-impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
+impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// The whole time the call may take; it starts with [`call`](Self::call).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limit = Limit::Timeout(timeout);
@@ -234,5 +303,19 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'_, Req, Rep, C> {
     /// As [`Client::call`].
     pub fn call(self) -> Result<Rep> {
         self.client.call_within(self.request, self.limit.begin(Instant::now()))
+    }
+    /// Queues the request, writes what there is room for, and does not wait for the reply: that can
+    /// be [waited for](InFlight::wait) later, or [cancelled](InFlight::cancel). It waits for its
+    /// turn where that was [asked for](ClientOptions::wait_when_full), and otherwise for nothing.
+    ///
+    /// Nobody looks after the call until somebody waits on this client, for this call or another.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded),
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge), and
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec), as [`Client::call`].
+    pub fn begin(self) -> Result<InFlight<'c, Req, Rep, C>> {
+        let term = self.limit.begin(Instant::now());
+        self.client.begin(self.request, term)
     }
 }

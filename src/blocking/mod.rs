@@ -5,6 +5,7 @@
 
 mod client;
 mod drive;
+mod in_flight;
 mod raw;
 mod receiver;
 mod sender;
@@ -12,6 +13,7 @@ mod server;
 mod turn;
 
 pub use client::{Call, Client};
+pub use in_flight::InFlight;
 pub use raw::{FifoReader, FifoWriter};
 pub use receiver::{Messages, Receiver};
 pub use sender::Sender;

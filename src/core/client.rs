@@ -29,13 +29,19 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
-    pub(crate) fn new(mut link: Link<R, W>, max_in_flight: usize, stall: Duration) -> Self {
+    pub(crate) fn new(
+        mut link: Link<R, W>,
+        max_in_flight: usize,
+        stall: Duration,
+        cancels_abandoned: bool,
+    ) -> Self {
         link.expect_one_peer();
         let (calls, cancels) = (Calls::new(max_in_flight), Cancels::default());
-        Self { link, calls, cancels, cancels_abandoned: true, last_id: 0, stall }
+        Self { link, calls, cancels, cancels_abandoned, last_id: 0, stall }
     }
 
     /// Leaves it to the server to find out that nobody waits for a call any more.
+    #[cfg(test)]
     pub(crate) fn abandon_silently(&mut self) {
         self.cancels_abandoned = false;
     }

@@ -33,6 +33,7 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     /// Kept until somebody has asked, whatever the steps since have answered.
     departure: Option<Departure>,
     hung_up: bool,
+    closed: bool,
     /// What this side counts; the inbox has its own share.
     pub(crate) stats: LinkStats,
 }
@@ -76,6 +77,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             leaving: false,
             departure: None,
             hung_up: false,
+            closed: false,
             stats: LinkStats::default(),
         }
     }
@@ -112,8 +114,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Lets go of both ends; nothing is to be done with the link from here on.
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     pub(crate) fn close(&mut self) {
+        self.closed = true;
         self.incoming.close();
         self.outgoing.close();
+    }
+
+    /// Whether nothing is to be done any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
     }
 
     pub(crate) fn outbox(&mut self) -> &mut Outbox {

@@ -44,7 +44,6 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
 pub(crate) const NEXT_REQUEST: Ticket = 0;
 
 /// Whoever listens without wanting a request, among the wake-ups: no ticket is as large.
-#[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) const LISTENER: Ticket = Ticket::MAX - 1;
 
 /// A request as it came.
@@ -184,6 +183,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         any
     }
 
+    /// Has whoever listens look whether that is still wanted.
+    pub(crate) fn call_listener(&mut self) {
+        self.wakeups.push(LISTENER);
+    }
+
     /// Who has something to look at since this was asked last.
     pub(crate) fn wakeups(&mut self) -> &mut Vec<Ticket> {
         &mut self.wakeups
@@ -301,7 +305,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Whether there is nothing to wait for: nobody wants the answer any more, or it is given.
     pub(crate) fn is_settled(&self, caller: Caller) -> bool {
-        self.hands.is_settled(caller) || self.unwanted(caller).is_some()
+        self.link.is_closed() || self.hands.is_settled(caller) || self.unwanted(caller).is_some()
     }
 
     /// Wakes whoever waits under the key that this answers once the request [is

@@ -17,6 +17,8 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) wait_when_full: bool,
+    pub(crate) cancel_timeout: Duration,
+    cancel_abandoned: bool,
     pub(crate) codec: C,
     types: PhantomData<fn(&Req, E) -> Rep>,
 }
@@ -25,6 +27,10 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
 /// stuck server can pile up.
 const MAX_IN_FLIGHT: usize = 1024;
 
+/// How long a cancel may go without its acknowledgement, unless told otherwise: a server that reads
+/// at all answers within milliseconds, whatever its handlers do.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
     pub(crate) fn new() -> Self {
         Self {
@@ -32,6 +38,8 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
             timeout: TIMEOUT,
             max_in_flight: MAX_IN_FLIGHT,
             wait_when_full: false,
+            cancel_timeout: CANCEL_TIMEOUT,
+            cancel_abandoned: true,
             codec: Json,
             types: PhantomData,
         }
@@ -41,9 +49,16 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
 impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
     /// How values become bytes; the server's must be the same. Default: [`Json`].
     pub fn codec<Other>(self, codec: Other) -> ClientOptions<Req, Rep, Other, E> {
-        let Self { common, timeout, max_in_flight, wait_when_full, .. } = self;
-        let types = PhantomData;
-        ClientOptions { common, timeout, max_in_flight, wait_when_full, codec, types }
+        ClientOptions {
+            common: self.common,
+            timeout: self.timeout,
+            max_in_flight: self.max_in_flight,
+            wait_when_full: self.wait_when_full,
+            cancel_timeout: self.cancel_timeout,
+            cancel_abandoned: self.cancel_abandoned,
+            codec,
+            types: PhantomData,
+        }
     }
 
     /// The time one call may take in all. Default: 30 s.
@@ -88,6 +103,21 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
+    /// How long a [cancel](crate::Client::cancel) waits for the server to acknowledge it. Default:
+    /// 5 s.
+    pub fn cancel_timeout(mut self, timeout: Duration) -> Self {
+        self.cancel_timeout = timeout;
+        self
+    }
+
+    /// Whether the server is told of calls that are given up: by their deadline, or because whoever
+    /// waited was dropped. It then stops work that nobody waits for; nobody waits for it to say
+    /// that it has. Default: yes.
+    pub fn cancel_abandoned(mut self, cancel: bool) -> Self {
+        self.cancel_abandoned = cancel;
+        self
+    }
+
     /// Which FIFOs are opened. Default: [`Trust::default`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.common.trust = trust;
@@ -125,6 +155,6 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         let incoming = ReadOpener::new(pair.output(), trust, capacity);
         let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
         let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        Caller::new(link, self.max_in_flight, stall)
+        Caller::new(link, self.max_in_flight, stall, self.cancel_abandoned)
     }
 }

@@ -1,6 +1,7 @@
 //! What all front ends share: options, the term of a call, the moment before a wait, the notices
 //! of a long one. Nothing here waits.
 
+mod call_id;
 mod client_options;
 mod common;
 mod fifo_reader_options;
@@ -13,6 +14,7 @@ mod sender_options;
 mod server_options;
 mod term;
 
+pub use call_id::CallId;
 pub use client_options::ClientOptions;
 pub(crate) use common::Common;
 pub use common::Waiting;

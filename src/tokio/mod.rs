@@ -75,6 +75,9 @@ pub type Receiver<T, C = Json, F = Native> = awaited::Receiver<Tokio, T, C, F>;
 /// Calls a server over a pair: a [`Client`](awaited::Client) on tokio.
 pub type Client<Req, Rep, C = Json> = awaited::Client<Tokio, Req, Rep, C>;
 
+/// A call that was begun: an [`InFlight`](awaited::InFlight) on tokio.
+pub type InFlight<'a, Req, Rep, C = Json> = awaited::InFlight<'a, Tokio, Req, Rep, C>;
+
 /// Answers calls over a pair: a [`Server`](awaited::Server) on tokio.
 pub type Server<Req, Rep, C = Json> = awaited::Server<Tokio, Req, Rep, C>;
 
@@ -85,7 +88,7 @@ pub type FifoReader = awaited::FifoReader<Tokio>;
 pub type FifoWriter = awaited::FifoWriter<Tokio>;
 
 /// A call that is about to be made: a [`Call`](awaited::Call) on tokio.
-pub type Call<'a, Req, Rep, C = Json> = awaited::Call<'a, Tokio, Req, Rep, C>;
+pub type Call<'c, 'r, Req, Rep, C = Json> = awaited::Call<'c, 'r, Tokio, Req, Rep, C>;
 
 /// The requests that come to a server: [`Requests`](awaited::Requests) on tokio.
 pub type Requests<'a, Req, Rep, C = Json> = awaited::Requests<'a, Tokio, Req, Rep, C>;

@@ -1,9 +1,9 @@
 //! Who holds a hub: with the last of them the connection ends.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::{Hub, Shared};
+use super::{Hub, Shared, wake};
 use crate::awaited::runtime::Runtime;
 
 /// Holds a hub. When the last clone is dropped, both ends are closed there and then, even where
@@ -15,6 +15,11 @@ struct Held<R: Runtime, S: Shared<R>>(Arc<Hub<R, S>>);
 impl<R: Runtime, S: Shared<R>> Handle<R, S> {
     pub(super) fn new(hub: Arc<Hub<R, S>>) -> Self {
         Self(Arc::new(Held(hub)))
+    }
+
+    /// The hub for as long as somebody else holds it.
+    pub(in crate::awaited) fn downgrade(&self) -> Weak<Hub<R, S>> {
+        Arc::downgrade(&self.0.0)
     }
 }
 
@@ -34,6 +39,11 @@ impl<R: Runtime, S: Shared<R>> Deref for Handle<R, S> {
 
 impl<R: Runtime, S: Shared<R>> Drop for Held<R, S> {
     fn drop(&mut self) {
-        self.0.lock().session.link_mut().close();
+        let mut state = self.0.lock();
+        state.session.link_mut().close();
+        // What is left waits for the end of the connection.
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        wake(waiting.into_values().map(|waiting| waiting.waker).collect());
     }
 }

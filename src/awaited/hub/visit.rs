@@ -243,6 +243,10 @@ where
             let notice = state.notice();
             let answer = visitor.visit(hub, &mut state, cx, &mut woken);
             let answer = answer.map(|answer| visitor.end(answer, &mut state, &mut woken));
+            if matches!(answer, Some(Err(_))) && state.session.has_output() {
+                // What it had to say to the peer at the end.
+                hub.write(&mut state);
+            }
             (notice, answer, state.report())
         });
         let discarded = std::mem::take(&mut state.discarded);

@@ -1,5 +1,6 @@
 //! The answering side of a pair.
 
+mod context;
 mod responder;
 
 use std::fmt;
@@ -8,13 +9,11 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{self, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
-use futures_util::task::AtomicWaker;
 
 use super::Runtime;
 use super::hub::{Hub, Visit};
@@ -28,6 +27,8 @@ use crate::front::{ServerOptions, Term};
 use crate::node::Pair;
 use crate::stats::LinkStats;
 use crate::sys;
+pub use context::Context;
+use context::{AtServer, Stop};
 use responder::{Machine, Shared};
 pub use responder::{Request, Responder};
 
@@ -106,18 +107,14 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         let mut running = FuturesUnordered::new();
         let mut wait = Wanted { request: None, nothing: None };
         let ended = loop {
-            let came = poll_fn(|cx| {
-                stop.waker.register(cx.waker());
-                match stop.asked.load(Ordering::Acquire) {
-                    true => Poll::Ready(Came::End(Ok(()))),
-                    false => self.poll_next_or_done(&mut wait, &mut running, cx),
-                }
+            let came = poll_fn(|cx| match stop.poll(cx) {
+                true => Poll::Ready(Came::End(Ok(()))),
+                false => self.poll_next_or_done(&mut wait, &mut running, cx),
             });
             match came.await {
                 Came::Done => {}
                 Came::Request(Request { value, responder }) => {
-                    let (deadline, stop) = (responder.deadline(), stop.clone());
-                    let context = Context { deadline, now: R::now, stop };
+                    let context = responder.context(&self.shared, &stop);
                     let span = responder.span();
                     let begin = AssertUnwindSafe(|| handler(value, context));
                     let begun = span.enter(|| catch_unwind(begin));
@@ -179,7 +176,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             // wait for the next request.
             let begin = || {
                 let term = Term::until(self.shared.hub.now(), Deadline::NEVER);
-                self.shared.hub.run(Listening, term, Phase::Read)
+                self.shared.hub.run(Listening::until(never as fn() -> bool), term, Phase::Read)
             };
             if Pin::new(wait.nothing.get_or_insert_with(begin)).poll(cx).is_ready() {
                 wait.nothing = None;
@@ -274,14 +271,11 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
 struct Wanted<'a, R: Runtime> {
     request: Option<Wait<'a, R>>,
     /// While as many handlers run as may.
-    nothing: Option<Wait<'a, R, Listening>>,
+    nothing: Option<Wait<'a, R, Listening<fn() -> bool>>>,
 }
 
-/// Whether the server is to stop, and whom to tell.
-#[derive(Debug, Default)]
-struct Stop {
-    asked: AtomicBool,
-    waker: AtomicWaker,
+fn never() -> bool {
+    false
 }
 
 /// The next request, or the end of them.
@@ -318,35 +312,6 @@ async fn answered<R: Runtime, Rep, C: Codec<Rep>, E: fmt::Display>(
     });
     // The client that asked may be gone or stuck; the next one is not.
     drop(sent.catch_unwind().await);
-}
-
-/// What a handler knows beside the request.
-#[derive(Clone, Debug)]
-pub struct Context {
-    deadline: Deadline,
-    /// The clock that the deadline is an instant of.
-    now: fn() -> Instant,
-    stop: Arc<Stop>,
-}
-
-impl Context {
-    /// When the caller stops waiting.
-    pub fn deadline(&self) -> Deadline {
-        self.deadline
-    }
-
-    /// How long the caller will still wait; `None` for without end.
-    pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.remaining((self.now)())
-    }
-
-    /// Ends [`Server::serve`] once the handlers that run are answered. It can be called from
-    /// anywhere, and at any time. Requests that have come and were not handed out are there for the
-    /// next `serve`, and unanswered if there is none.
-    pub fn stop(&self) {
-        self.stop.asked.store(true, Ordering::Release);
-        self.stop.waker.wake();
-    }
 }
 
 /// The requests that come to a [`Server`], as a stream.
@@ -401,8 +366,10 @@ impl<R: Runtime, Req, Rep, C> ServerOptions<Req, Rep, C, R> {
         C: Codec<Req> + Codec<Rep>,
     {
         let term = Term::timeout(R::now(), self.common.open_timeout);
+        let hub = Hub::open(self.machine(pair), &self.common, term).await?;
         let shared = Shared {
-            hub: Hub::open(self.machine(pair), &self.common, term).await?,
+            interest: Arc::new(AtServer(hub.downgrade())),
+            hub,
             codec: self.codec,
             timeout: self.reply_timeout,
             max_message: self.common.max_message,

@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::context::{Context, Interest, Stop};
 use crate::awaited::Runtime;
 use crate::awaited::hub::Handle;
 use crate::codec::{self, Codec, Json};
-use crate::core::errand::{Answer, Replying};
+use crate::core::errand::{Answer, Replying, Watching};
 use crate::core::server::{Answerer, Caller};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
@@ -62,9 +63,33 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         Span::request(|| shared.hub.with(path), self.caller.id())
     }
 
+    /// What the handler of this request knows.
+    pub(super) fn context(&self, shared: &Shared<R, C>, stop: &Arc<Stop>) -> Context {
+        let (interest, stop) = (Arc::clone(&shared.interest), Arc::clone(stop));
+        Context::new(self.caller, self.deadline, R::now, interest, stop)
+    }
+
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
         self.deadline
+    }
+
+    /// Whether nobody wants the answer any more: the call was cancelled or given up, or its client
+    /// has left. An answer that comes all the same is dropped.
+    pub fn is_cancelled(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|it| it.hub.with(|answerer| answerer.is_settled(self.caller)))
+    }
+
+    /// Waits until nobody wants the answer any more; see [`is_cancelled`](Self::is_cancelled).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn cancelled(&self) {
+        let Some(shared) = &self.shared else { return };
+        let term = Term::until(shared.hub.now(), Deadline::NEVER);
+        // A failure of the connection ends the wait too: the server itself is told of it.
+        let _ = shared.hub.run(Watching::new(self.caller), term, Phase::Read).await;
     }
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
@@ -166,6 +191,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> fmt::Debug for Responder<R, Rep, C> {
 /// What a server shares with the replies that are under way.
 pub(super) struct Shared<R: Runtime, C> {
     pub(super) hub: Handle<R, Machine<R>>,
+    pub(super) interest: Arc<dyn Interest>,
     pub(super) codec: C,
     pub(super) timeout: Duration,
     pub(super) max_message: usize,

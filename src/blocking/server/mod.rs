@@ -1,5 +1,6 @@
 //! The answering side of a pair.
 
+mod attendant;
 mod responder;
 
 use std::cell::Cell;
@@ -14,7 +15,7 @@ pub use responder::{Request, Responder};
 use super::turn::Turn;
 use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::Receiving;
-use crate::core::server::Asked;
+use crate::core::server::{Asked, Caller};
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
@@ -23,7 +24,8 @@ use crate::front::{ServerOptions, Term};
 use crate::node::Pair;
 use crate::stats::LinkStats;
 use crate::sys;
-use responder::Shared;
+use attendant::Attendant;
+use responder::{Machine, Shared};
 
 /// Answers the calls of a [`Client`](super::Client) over a [`Pair`]: requests of type `Req`,
 /// replies of type `Rep`.
@@ -112,9 +114,12 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         mut handler: impl FnMut(Req, &Context) -> Result<Rep, E>,
     ) -> Result<()> {
         let stop = Cell::new(false);
+        let mut attendant = None;
         while let Some(request) = self.next(Term::until(Instant::now(), Deadline::NEVER))? {
             let Request { value, responder } = request;
-            let context = Context { deadline: responder.deadline(), stop: &stop };
+            let context = Context::of(&self.shared.turn, &responder, &stop);
+            let attendant = Attendant::at(&mut attendant, &self.shared.turn)?;
+            attendant.begin();
             // The handler is the user's, and so are its error's words and its reply's bytes; what
             // they left half done is the user's to know.
             responder.span().enter(|| {
@@ -129,6 +134,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
                 // The client that asked may be gone or stuck; the next one is not.
                 drop(sent);
             });
+            attendant.end();
             if stop.get() {
                 return Ok(());
             }
@@ -163,7 +169,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn requests(&mut self) -> Requests<'_, Req, Rep, C> {
-        Requests { server: self }
+        Requests { attendant: None, server: self }
     }
 
     /// The next request, waiting at most this long for it.
@@ -250,7 +256,7 @@ impl<Req, Rep, C> ServerOptions<Req, Rep, C> {
         C: Codec<Req> + Codec<Rep>,
     {
         let shared = Shared {
-            turn: Turn::new(self.machine(pair), &self.common)?,
+            turn: Arc::new(Turn::new(self.machine(pair), &self.common)?),
             codec: self.codec,
             timeout: self.reply_timeout,
             max_message: self.common.max_message,
@@ -269,11 +275,21 @@ impl<Req, Rep, C> fmt::Debug for Server<Req, Rep, C> {
 /// What a handler knows beside the request.
 #[derive(Debug)]
 pub struct Context<'a> {
+    turn: &'a Turn<Machine>,
+    caller: Caller,
     deadline: Deadline,
     stop: &'a Cell<bool>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn of<Rep, C: Codec<Rep>>(
+        turn: &'a Turn<Machine>,
+        responder: &Responder<Rep, C>,
+        stop: &'a Cell<bool>,
+    ) -> Self {
+        Self { turn, caller: responder.caller(), deadline: responder.deadline(), stop }
+    }
+
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
         self.deadline
@@ -282,6 +298,12 @@ impl Context<'_> {
     /// How long the caller will still wait; `None` for without end.
     pub fn remaining(&self) -> Option<Duration> {
         self.deadline.remaining(Instant::now())
+    }
+
+    /// Whether nobody wants the answer any more: the call was cancelled or given up, or its client
+    /// has left. Long work looks now and then; an answer that comes all the same is dropped.
+    pub fn is_cancelled(&self) -> bool {
+        self.turn.with(|answerer| answerer.is_settled(self.caller))
     }
 
     /// Ends [`Server::serve`] once this request is answered.
@@ -293,6 +315,7 @@ impl Context<'_> {
 /// The requests that come to a [`Server`].
 #[derive(Debug)]
 pub struct Requests<'a, Req, Rep, C> {
+    attendant: Option<Attendant>,
     server: &'a mut Server<Req, Rep, C>,
 }
 
@@ -300,6 +323,17 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Iterator for Requests<'_, Req, Rep, C
     type Item = Result<Request<Req, Rep, C>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.server.next(Term::until(Instant::now(), Deadline::NEVER)).transpose()
+        if let Some(attendant) = &self.attendant {
+            attendant.end();
+        }
+        let request = match self.server.next(Term::until(Instant::now(), Deadline::NEVER)) {
+            Ok(request) => request?,
+            Err(error) => return Some(Err(error)),
+        };
+        let attendant = Attendant::at(&mut self.attendant, &self.server.shared.turn);
+        Some(attendant.map(|attendant| {
+            attendant.begin();
+            request
+        }))
     }
 }

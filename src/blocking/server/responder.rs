@@ -62,9 +62,21 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         Span::request(|| shared.turn.with(path), self.caller.id())
     }
 
+    pub(super) fn caller(&self) -> Caller {
+        self.caller
+    }
+
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
         self.deadline
+    }
+
+    /// Whether nobody wants the answer any more: the call was cancelled or given up, or its client
+    /// has left. What has come from the client is known as of the last time that somebody waited on
+    /// this server.
+    pub fn is_cancelled(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|it| it.turn.with(|answerer| answerer.is_settled(self.caller)))
     }
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
@@ -76,6 +88,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     ///
     /// # Errors
     /// [`ErrorKind::NoReader`], [`ErrorKind::PeerClosed`]: the client is gone.
+    /// [`ErrorKind::Cancelled`]: it has cancelled the call.
     /// [`ErrorKind::WriteStalled`]: it does not read, or did not in time. [`ErrorKind::Codec`],
     /// [`ErrorKind::TooLarge`]: the reply cannot be sent; the caller is told so.
     pub fn send(mut self, reply: &Rep) -> Result<()> {
@@ -166,10 +179,10 @@ impl<Rep, C: Codec<Rep>> fmt::Debug for Responder<Rep, C> {
 
 /// What a server shares with the replies that are under way.
 pub(super) struct Shared<C> {
-    pub(super) turn: Turn<Machine>,
+    pub(super) turn: Arc<Turn<Machine>>,
     pub(super) codec: C,
     pub(super) timeout: Duration,
     pub(super) max_message: usize,
 }
 
-type Machine = Answerer<ReadOpener, WriteOpener>;
+pub(super) type Machine = Answerer<ReadOpener, WriteOpener>;

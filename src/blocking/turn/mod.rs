@@ -27,7 +27,7 @@ use crate::front::{Common, LinkNews, LinkReport, Notices, Pause, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::sys::{Bell, Ends, Watch};
 use crate::trace::Span;
-use visit::Visit;
+pub(crate) use visit::Visit;
 
 /// What threads take turns at: a session over FIFOs.
 pub(crate) trait Shared: Session<R = ReadOpener, W = WriteOpener> {}
@@ -164,6 +164,33 @@ impl<S: Shared> Turn<S> {
         term: Term,
         phase: Phase,
     ) -> Result<E::Answer> {
+        let (visit, state) = self.begin(span, errand, now, term, phase)?;
+        visit.stay(state)
+    }
+
+    /// Begins an errand and moves what that gave to move, without waiting.
+    pub(crate) fn begin_in<E: Errand<S>>(
+        &self,
+        span: &Span,
+        errand: E,
+        now: Instant,
+        term: Term,
+        phase: Phase,
+    ) -> Result<Visit<'_, S, E>> {
+        let (visit, mut state) = self.begin(span, errand, now, term, phase)?;
+        visit.write(&mut state);
+        drop(state);
+        Ok(visit)
+    }
+
+    fn begin<E: Errand<S>>(
+        &self,
+        span: &Span,
+        errand: E,
+        now: Instant,
+        term: Term,
+        phase: Phase,
+    ) -> Result<(Visit<'_, S, E>, MutexGuard<'_, State<S>>)> {
         let mut visit = Visit::new(self, errand, now, term, phase);
         let mut state = self.lock();
         let key = match visit.begin(&mut state) {
@@ -175,24 +202,7 @@ impl<S: Shared> Turn<S> {
             span.identify(key);
             state = self.lock();
         }
-        loop {
-            match visit.look(&mut state) {
-                Ok(answer) => {
-                    visit.leave(&mut state);
-                    state.news.ended(&answer);
-                    let report = state.report();
-                    let answer = answer.map_err(|error| {
-                        term.sign(state.session.place(error, phase), Instant::now())
-                    });
-                    drop(state);
-                    if let Some(report) = report {
-                        report.tell();
-                    }
-                    return answer;
-                }
-                Err(wait) => state = visit.rest(state, wait)?,
-            }
-        }
+        Ok((visit, state))
     }
 
     fn park<'a>(

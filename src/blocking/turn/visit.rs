@@ -12,7 +12,7 @@ use crate::front::{Spell, Term};
 
 /// A thread and its errand. Whatever ends the visit, a panic in a codec or an observer included,
 /// the errand leaves.
-pub(super) struct Visit<'a, S: Shared, E: Errand<S>> {
+pub(crate) struct Visit<'a, S: Shared, E: Errand<S>> {
     turn: &'a Turn<S>,
     errand: E,
     key: Key,
@@ -51,8 +51,52 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         Ok(self.key)
     }
 
+    /// By which key the session knows the errand.
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Waits for the answer of an errand that was begun some time ago.
+    pub(crate) fn finish(mut self) -> Result<E::Answer> {
+        self.now = Instant::now();
+        self.read = true;
+        let state = self.turn.lock();
+        self.stay(state)
+    }
+
+    /// Waits for the answer.
+    pub(super) fn stay(mut self, mut state: MutexGuard<'a, State<S>>) -> Result<E::Answer> {
+        loop {
+            match self.look(&mut state) {
+                Ok(answer) => {
+                    self.leave(&mut state);
+                    state.news.ended(&answer);
+                    let report = state.report();
+                    let answer = answer.map_err(|error| {
+                        self.term.sign(state.session.place(error, self.phase), Instant::now())
+                    });
+                    drop(state);
+                    if let Some(report) = report {
+                        report.tell();
+                    }
+                    return answer;
+                }
+                Err(wait) => state = self.rest(state, wait)?,
+            }
+        }
+    }
+
+    /// Moves what there is to move, for nobody to wait for. A failure of the step is met again by
+    /// whoever steps next.
+    pub(super) fn write(&self, state: &mut State<S>) {
+        if state.session.has_output() {
+            let _ = state.step(self.now, false);
+            state.wake_ready(self.key, &self.turn.bell);
+        }
+    }
+
     /// Steps the session and looks for the answer; `Err` is what to wait for.
-    pub(super) fn look(&mut self, state: &mut State<S>) -> Result<Result<E::Answer>, Wait> {
+    fn look(&mut self, state: &mut State<S>) -> Result<Result<E::Answer>, Wait> {
         let stepped = match self.read || state.session.has_output() {
             true => state.step(self.now, self.read),
             false => Ok(Wait::until(self.now)),
@@ -68,7 +112,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
     }
 
     /// Lets time pass: a moment, or until what `wait` names. Answers the lock, taken anew.
-    pub(super) fn rest<'s>(
+    fn rest<'s>(
         &mut self,
         mut state: MutexGuard<'s, State<S>>,
         wait: Wait,
@@ -141,15 +185,17 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         })
     }
 
-    /// The errand has its answer.
-    pub(super) fn leave(&mut self, state: &mut State<S>) {
+    /// The errand has its answer, or is given up.
+    fn leave(&mut self, state: &mut State<S>) {
         self.here = false;
         state.notices.end(self.key);
         self.errand.leave(&mut state.session);
+        // What it had to say to the peer at the end.
+        self.write(state);
         // Its place may be another's now.
         state.wake_ready(self.key, &self.turn.bell);
-        if let Some(spell) = &self.spell {
-            state.pause.end(spell, self.now);
+        if let Some(spell) = self.spell.take() {
+            state.pause.end(&spell, self.now);
         }
         state.hand_over(&self.turn.bell);
     }
@@ -159,9 +205,7 @@ impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
     fn drop(&mut self) {
         if self.here {
             let mut state = self.turn.lock();
-            state.notices.end(self.key);
-            self.errand.leave(&mut state.session);
-            state.wake_ready(self.key, &self.turn.bell);
+            self.leave(&mut state);
         }
     }
 }

@@ -6,7 +6,6 @@
 
 mod calling;
 mod cancelling;
-#[cfg(any(feature = "tokio", feature = "async-io"))]
 mod listening;
 mod receiving;
 mod replying;
@@ -19,7 +18,6 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 pub(crate) use calling::Calling;
 pub(crate) use cancelling::Cancelling;
-#[cfg(any(feature = "tokio", feature = "async-io"))]
 pub(crate) use listening::Listening;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};

@@ -72,7 +72,7 @@ impl Session {
     pub(crate) fn start_client(&mut self) {
         self.client = None;
         let link = self.link(self.replies.reader(), self.requests.writer());
-        let mut client = Caller::new(link, 64, self.stall);
+        let mut client = Caller::new(link, 64, self.stall, true);
         stepped(client.link_mut().step_open(self.clock.now, Deadline::NEVER));
         self.client = Some(Life::new(client));
     }

@@ -148,7 +148,8 @@ fn what_an_earlier_client_left_in_the_pipe_is_not_answered_to_the_next() {
     scene(&[], |scene| {
         let pair = pair(scene);
         let keeper = raw::reader(pair.input());
-        let first = Client::<u32, u32>::open(&pair).unwrap();
+        let options = Client::<u32, u32>::options().cancel_abandoned(false);
+        let first = options.open(&pair).unwrap();
         first.request(&1).timeout(ms(20)).call().unwrap_err();
         drop(first);
         // It lies in the pipe, which is kept; its time is over.

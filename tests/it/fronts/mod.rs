@@ -1,6 +1,7 @@
 //! One suite of scenarios, played on every front end.
 
 mod calls;
+mod cancels;
 mod one_way;
 mod raw;
 
@@ -10,6 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::pin::pin;
+use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use fifowire::codec::Bytes;
 use fifowire::{EndOfWriters, Error, Pair, Result};
 
 use crate::support::log::current_span;
+use crate::support::time::until;
 
 /// What the scenarios need of a front end. Each party of a scenario runs on a thread of its own.
 pub(crate) trait Front: 'static {
@@ -52,6 +55,14 @@ pub(crate) trait Front: 'static {
         message: &[u8],
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<u8>>>;
+    /// A client that waits this long for an acknowledgement.
+    fn canceller(pair: &Pair, timeout: Duration) -> impl Future<Output = Result<Self::Client>>;
+    /// Begins a call, cancels it once `until` returns, and answers what came of it.
+    fn begin_and_cancel(
+        client: &Self::Client,
+        message: &[u8],
+        until: impl AsyncFnOnce(),
+    ) -> impl Future<Output = Result<Vec<u8>>>;
     fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Duration>>;
     fn in_flight(client: &Self::Client) -> usize;
 
@@ -60,6 +71,12 @@ pub(crate) trait Front: 'static {
         server: &mut Self::Server,
         timeout: Duration,
     ) -> impl Future<Output = Result<(Vec<u8>, Self::Responder)>>;
+    /// Serves as [`obey`](Self::obey); at "wait" it tells `started`, and waits until nobody wants the
+    /// answer any more.
+    fn linger(
+        server: &mut Self::Server,
+        started: mpsc::Sender<()>,
+    ) -> impl Future<Output = Result<()>>;
     /// Serves until a request says "stop": echoes, fails at "fail", panics at "panic".
     fn obey(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
 
@@ -148,6 +165,21 @@ impl Front for Blocking {
         client.request(&message.to_vec()).timeout(timeout).call()
     }
 
+    async fn canceller(pair: &Pair, timeout: Duration) -> Result<Self::Client> {
+        let options = fifowire::Client::options().codec(Bytes).cancel_timeout(timeout);
+        options.open(pair).map(Into::into)
+    }
+
+    async fn begin_and_cancel(
+        client: &Self::Client,
+        message: &[u8],
+        until: impl AsyncFnOnce(),
+    ) -> Result<Vec<u8>> {
+        let call = client.request(&message.to_vec()).begin()?;
+        until().await;
+        call.cancel()
+    }
+
     async fn ping(client: &Self::Client, timeout: Duration) -> Result<Duration> {
         client.ping(timeout)
     }
@@ -165,6 +197,19 @@ impl Front for Blocking {
         timeout: Duration,
     ) -> Result<(Vec<u8>, Self::Responder)> {
         server.recv_timeout(timeout).map(|request| (request.value, request.responder))
+    }
+
+    async fn linger(server: &mut Self::Server, started: mpsc::Sender<()>) -> Result<()> {
+        server.serve(|message, context| {
+            if message == b"wait" {
+                let _ = started.send(());
+                until("nobody wants it", || context.is_cancelled());
+            }
+            obeyed(&message).unwrap_or_else(|| {
+                context.stop();
+                Ok(message)
+            })
+        })
     }
 
     async fn obey(server: &mut Self::Server) -> Result<()> {
@@ -292,6 +337,21 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         client.request(&message.to_vec()).timeout(timeout).call().await
     }
 
+    async fn canceller(pair: &Pair, timeout: Duration) -> Result<Self::Client> {
+        let options = fifowire::awaited::Client::<R, _, _>::options().codec(Bytes);
+        options.cancel_timeout(timeout).open(pair).await
+    }
+
+    async fn begin_and_cancel(
+        client: &Self::Client,
+        message: &[u8],
+        until: impl AsyncFnOnce(),
+    ) -> Result<Vec<u8>> {
+        let call = client.request(&message.to_vec()).begin().await?;
+        until().await;
+        call.cancel().await
+    }
+
     async fn ping(client: &Self::Client, timeout: Duration) -> Result<Duration> {
         client.ping(timeout).await
     }
@@ -310,6 +370,24 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         timeout: Duration,
     ) -> Result<(Vec<u8>, Self::Responder)> {
         server.recv_timeout(timeout).await.map(|request| (request.value, request.responder))
+    }
+
+    async fn linger(server: &mut Self::Server, started: mpsc::Sender<()>) -> Result<()> {
+        let handler = |message: Vec<u8>, context: fifowire::awaited::Context| {
+            let started = started.clone();
+            async move {
+                if message == b"wait" {
+                    let _ = started.send(());
+                    context.cancelled().await;
+                    assert!(context.is_cancelled());
+                }
+                obeyed(&message).unwrap_or_else(|| {
+                    context.stop();
+                    Ok(message)
+                })
+            }
+        };
+        server.serve(handler).await
     }
 
     async fn obey(server: &mut Self::Server) -> Result<()> {

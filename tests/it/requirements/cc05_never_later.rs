@@ -71,7 +71,8 @@ fn cc5_a_request_that_expired_before_it_was_read_is_not_handed_out() {
     scene(&[], |scene| {
         let pair = Pair::create(scene.directory(), "agent").unwrap();
         let mut server = Server::<String, String>::open(&pair).unwrap();
-        let client = Client::<String, String>::open(&pair).unwrap();
+        let options = Client::<String, String>::options().cancel_abandoned(false);
+        let client = options.open(&pair).unwrap();
         for _ in 0..5 {
             let call = client.request(&"too late".into()).timeout(ms(20)).call();
             assert_eq!(call.unwrap_err().fate(), Some(Fate::MaybeDelivered));

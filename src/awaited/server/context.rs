@@ -1,0 +1,122 @@
+//! What a handler knows beside the request.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::task;
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+
+use super::responder::Machine;
+use crate::awaited::Runtime;
+use crate::awaited::hub::{Hub, Visit};
+use crate::core::errand::Watching;
+use crate::core::server::Caller;
+use crate::deadline::Deadline;
+use crate::error::Phase;
+use crate::front::Term;
+
+/// What a handler knows beside the request.
+#[derive(Clone)]
+pub struct Context {
+    caller: Caller,
+    deadline: Deadline,
+    /// The clock that the deadline is an instant of.
+    now: fn() -> Instant,
+    interest: Arc<dyn Interest>,
+    stop: Arc<Stop>,
+}
+
+impl Context {
+    pub(super) fn new(
+        caller: Caller,
+        deadline: Deadline,
+        now: fn() -> Instant,
+        interest: Arc<dyn Interest>,
+        stop: Arc<Stop>,
+    ) -> Self {
+        Self { caller, deadline, now, interest, stop }
+    }
+
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// How long the caller will still wait; `None` for without end.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.remaining((self.now)())
+    }
+
+    /// Whether nobody wants the answer any more: the call was cancelled or given up, its client has
+    /// left, or it is answered. An answer that comes all the same is dropped.
+    pub fn is_cancelled(&self) -> bool {
+        self.interest.is_gone(self.caller)
+    }
+
+    /// Waits until nobody wants the answer any more; see [`is_cancelled`](Self::is_cancelled).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn cancelled(&self) {
+        Arc::clone(&self.interest).gone(self.caller).await;
+    }
+
+    /// Ends [`Server::serve`](super::Server::serve) once the handlers that run are answered. It can
+    /// be called from anywhere, and at any time. Requests that have come and were not handed out
+    /// are there for the next `serve`, and unanswered if there is none.
+    pub fn stop(&self) {
+        self.stop.asked.store(true, Ordering::Release);
+        self.stop.waker.wake();
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+/// Whether the server is to stop, and whom to tell.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    asked: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl Stop {
+    /// Whether the server is to stop; where it is not, the task is woken when it is.
+    pub(super) fn poll(&self, cx: &task::Context<'_>) -> bool {
+        self.waker.register(cx.waker());
+        self.asked.load(Ordering::Acquire)
+    }
+}
+
+/// Whether anybody is interested in an answer, for contexts, which name no runtime.
+pub(super) trait Interest: Send + Sync {
+    fn is_gone(&self, caller: Caller) -> bool;
+
+    fn gone(self: Arc<Self>, caller: Caller) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// A server, for as long as it is there: a context keeps no connection open.
+pub(super) struct AtServer<R: Runtime>(pub(super) Weak<Hub<R, Machine<R>>>);
+
+impl<R: Runtime> Interest for AtServer<R> {
+    fn is_gone(&self, caller: Caller) -> bool {
+        let server = self.0.upgrade();
+        server.is_none_or(|hub| hub.with(|answerer| answerer.is_settled(caller)))
+    }
+
+    fn gone(self: Arc<Self>, caller: Caller) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Some(hub) = self.0.upgrade() else { return };
+            let term = Term::until(hub.now(), Deadline::NEVER);
+            // A failure of the connection ends the wait too: the server itself is told of it.
+            let _ = Visit::new(hub, Watching::new(caller), term, Phase::Read).await;
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Keeps a session alive while the thread that serves is in a handler.
+//!
+//! Pings and cancels are answered by whoever reads, and the serving thread reads only between two
+//! handlers. So a server that serves has a second thread, the attendant, which reads while a handler
+//! takes its time. It is there from the first request until serving ends, sleeps without a timer
+//! while the server is idle, and costs a request two additions: it looks for itself, every few
+//! milliseconds, whether the same handler still runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::responder::Machine;
+use crate::blocking::turn::Turn;
+use crate::core::errand::Listening;
+use crate::deadline::Deadline;
+use crate::error::{Error, Phase, Result};
+use crate::front::Term;
+
+/// The attendant's thread, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Attendant {
+    duty: Arc<Duty>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the two threads know of each other.
+#[derive(Debug)]
+struct Duty {
+    turn: Arc<Turn<Machine>>,
+    /// Counts the beginnings and the ends of handlers: odd while one runs.
+    handlers: AtomicU64,
+    /// Whether the attendant sleeps until it is called.
+    asleep: AtomicBool,
+    over: AtomicBool,
+}
+
+/// How long a handler may run before the attendant reads in its stead: control that comes in a long
+/// handler is answered within two of these.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Ticks without a handler after which the attendant sleeps until one begins.
+const IDLE_TICKS: u32 = 4;
+
+impl Attendant {
+    /// The attendant of a server, started where there is none yet.
+    pub(super) fn at<'a>(
+        attendant: &'a mut Option<Self>,
+        turn: &Arc<Turn<Machine>>,
+    ) -> Result<&'a Self> {
+        match attendant {
+            Some(attendant) => Ok(attendant),
+            None => Ok(attendant.insert(Self::start(turn)?)),
+        }
+    }
+
+    fn start(turn: &Arc<Turn<Machine>>) -> Result<Self> {
+        let duty = Arc::new(Duty {
+            turn: Arc::clone(turn),
+            handlers: AtomicU64::new(0),
+            asleep: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        });
+        let theirs = Arc::clone(&duty);
+        let spawned = thread::Builder::new().name("fifowire".into()).spawn(move || theirs.attend());
+        let thread = spawned.map_err(|error| Error::system(error, Phase::Read))?;
+        Ok(Self { duty, thread: Some(thread) })
+    }
+
+    /// A handler begins.
+    pub(super) fn begin(&self) {
+        self.duty.handlers.fetch_add(1, Ordering::SeqCst);
+        if self.duty.asleep.load(Ordering::SeqCst) {
+            self.call();
+        }
+    }
+
+    /// The handler has ended, if one ran.
+    pub(super) fn end(&self) {
+        let running = self.duty.handlers.load(Ordering::SeqCst) % 2;
+        self.duty.handlers.fetch_add(running, Ordering::SeqCst);
+    }
+
+    fn call(&self) {
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        self.duty.over.store(true, Ordering::SeqCst);
+        self.call();
+        self.duty.turn.with(|answerer| answerer.call_listener());
+        if let Some(thread) = self.thread.take() {
+            // Should it have panicked, there is nothing left of it to mend.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Duty {
+    fn attend(&self) {
+        let (mut seen, mut idle) = (0, 0);
+        while !self.is_over() {
+            let handlers = self.handlers.load(Ordering::SeqCst);
+            if handlers % 2 == 1 && handlers == seen {
+                idle = 0;
+                self.listen(handlers);
+                continue;
+            }
+            idle = if handlers == seen { idle + 1 } else { 0 };
+            seen = handlers;
+            if idle < IDLE_TICKS {
+                thread::park_timeout(TICK);
+            } else {
+                self.sleep(handlers);
+                idle = 0;
+            }
+        }
+    }
+
+    /// Sleeps until a handler begins.
+    fn sleep(&self, handlers: u64) {
+        self.asleep.store(true, Ordering::SeqCst);
+        // Whoever begins from here on calls.
+        if self.handlers.load(Ordering::SeqCst) == handlers && !self.is_over() {
+            thread::park();
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Reads for as long as this handler runs, and until something comes after it.
+    fn listen(&self, handlers: u64) {
+        let ended = || self.is_over() || self.handlers.load(Ordering::SeqCst) != handlers;
+        let now = Instant::now();
+        let term = Term::until(now, Deadline::NEVER);
+        // A failure of the connection is met by the serving thread.
+        if self.turn.run(Listening::until(ended), now, term, Phase::Read).is_err() {
+            thread::park_timeout(TICK);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,159 @@
+//! Cancels, on every front end: exact, acknowledged, bounded.
+
+use std::io::Read;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use fifowire::{ErrorKind, Fate, Pair, Phase};
+
+use super::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
+use crate::support::time::{Aside, aside, until};
+use crate::support::{Scene, ms, raw, scene_after};
+
+/// A server that lingers, on a thread of its own, and who is told of requests that it lingers over.
+fn lingering<F: Front>(scene: &Scene, name: &str) -> (Pair, Aside<()>, mpsc::Receiver<()>) {
+    let pair = Pair::create(scene.directory(), name).unwrap();
+    let theirs = Pair::at(scene.directory(), name).unwrap();
+    let (started, starts) = mpsc::channel();
+    let serving = aside(move || {
+        F::block_on(async {
+            let mut server = F::server(&theirs, 65_536).await.unwrap();
+            F::linger(&mut server, started).await.unwrap();
+        });
+    });
+    (pair, serving, starts)
+}
+
+fn a_handler_learns_that_its_call_is_cancelled_and_the_next_is_served<F: Front>(scene: &Scene) {
+    let (pair, serving, starts) = lingering::<F>(scene, "in_hand");
+    F::block_on(async {
+        let client = F::client(&pair, 65_536).await.unwrap();
+        for round in 0..20_u8 {
+            let began = Instant::now();
+            let until = async || starts.recv().unwrap();
+            let error = F::begin_and_cancel(&client, b"wait", until).await.unwrap_err();
+            let ended = (error.kind(), error.phase(), error.fate());
+            assert_eq!(ended, (ErrorKind::Cancelled, Phase::Reply, Some(Fate::Delivered)));
+            assert!(began.elapsed() < ms(4000), "acknowledged: {:?}", began.elapsed());
+            assert_eq!(F::call(&client, &[round], ms(9000)).await.unwrap(), [round]);
+        }
+        assert_eq!(F::in_flight(&client), 0);
+        F::call(&client, b"stop", ms(9000)).await.unwrap();
+    });
+    serving.join();
+}
+
+fn a_call_that_is_given_up_frees_the_handler<F: Front>(scene: &Scene) {
+    let (pair, serving, starts) = lingering::<F>(scene, "given_up");
+    F::block_on(async {
+        let client = F::client(&pair, 65_536).await.unwrap();
+        let error = F::call(&client, b"wait", ms(50)).await.unwrap_err();
+        assert_eq!((error.kind(), error.fate()), (ErrorKind::TimedOut, Some(Fate::MaybeDelivered)));
+        starts.recv().unwrap();
+        F::call(&client, b"stop", ms(9000)).await.unwrap();
+    });
+    serving.join();
+}
+
+fn a_ping_is_behind_no_handler<F: Front>(scene: &Scene) {
+    let (pair, serving, starts) = lingering::<F>(scene, "pinged");
+    F::block_on(async {
+        let client = F::client(&pair, 65_536).await.unwrap();
+        let until = async || {
+            starts.recv().unwrap();
+            for _ in 0..10 {
+                F::ping(&client, ms(9000)).await.unwrap();
+            }
+        };
+        let waiting = F::begin_and_cancel(&client, b"wait", until).await;
+        assert_eq!(waiting.unwrap_err().kind(), ErrorKind::Cancelled);
+        F::call(&client, b"stop", ms(9000)).await.unwrap();
+    });
+    serving.join();
+}
+
+fn a_thousand_cancelled_requests_leave_nothing_to_the_next<F: Front>(scene: &Scene) {
+    let (pair, serving, _starts) = lingering::<F>(scene, "thousand");
+    F::block_on(async {
+        let client = F::client(&pair, 65_536).await.unwrap();
+        let mut cancelled = 0;
+        for cycle in 0..1000_usize {
+            let message = vec![0xCC; cycle * 13 % 20_000];
+            match F::begin_and_cancel(&client, &message, async || {}).await {
+                Ok(reply) => assert_eq!(reply, message),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Cancelled);
+                    cancelled += 1;
+                }
+            }
+            let message = (cycle as u32).to_le_bytes();
+            assert_eq!(F::call(&client, &message, ms(9000)).await.unwrap(), message);
+        }
+        assert!(cancelled > 0);
+        assert_eq!(F::in_flight(&client), 0);
+        F::call(&client, b"stop", ms(9000)).await.unwrap();
+    });
+    serving.join();
+}
+
+fn a_server_that_never_acknowledges_is_given_up_and_the_next_call_works<F: Front>(scene: &Scene) {
+    let pair = Pair::create(scene.directory(), "deaf").unwrap();
+    let mut requests = raw::reader(pair.input());
+    F::block_on(async {
+        let client = F::canceller(&pair, ms(500)).await.unwrap();
+        let (began, mut bytes) = (Instant::now(), [0; 100]);
+        let heard =
+            async || until("the request", || requests.read(&mut bytes).is_ok_and(|n| n > 0));
+        let error = F::begin_and_cancel(&client, b"anybody?", heard).await.unwrap_err();
+        assert_eq!((error.kind(), error.phase()), (ErrorKind::TimedOut, Phase::Cancel));
+        assert!(began.elapsed() >= ms(500), "{:?}", began.elapsed());
+        assert!(began.elapsed() <= ms(600), "{:?}", began.elapsed());
+        drop(requests);
+        let theirs = Pair::at(scene.directory(), "deaf").unwrap();
+        let serving = aside(move || {
+            F::block_on(async {
+                let mut server = F::server(&theirs, 65_536).await.unwrap();
+                F::obey(&mut server).await.unwrap();
+            });
+        });
+        assert_eq!(F::call(&client, b"again", ms(9000)).await.unwrap(), b"again");
+        F::call(&client, b"stop", ms(9000)).await.unwrap();
+        serving.join();
+    });
+}
+
+fn all<F: Front>(scene: &Scene) {
+    a_handler_learns_that_its_call_is_cancelled_and_the_next_is_served::<F>(scene);
+    a_call_that_is_given_up_frees_the_handler::<F>(scene);
+    a_ping_is_behind_no_handler::<F>(scene);
+    a_thousand_cancelled_requests_leave_nothing_to_the_next::<F>(scene);
+    a_server_that_never_acknowledges_is_given_up_and_the_next_call_works::<F>(scene);
+}
+
+#[test]
+fn blocking_cancels() {
+    scene_after(Blocking::prepare, |scene| {
+        all::<Blocking>(scene);
+    });
+}
+
+#[test]
+fn tokio_current_thread_cancels() {
+    scene_after(TokioCurrent::prepare, |scene| {
+        all::<TokioCurrent>(scene);
+    });
+}
+
+#[test]
+fn tokio_multi_thread_cancels() {
+    scene_after(TokioMulti::prepare, |scene| {
+        all::<TokioMulti>(scene);
+    });
+}
+
+#[test]
+fn async_io_cancels() {
+    scene_after(AsyncIo::prepare, |scene| {
+        all::<AsyncIo>(scene);
+    });
+}
