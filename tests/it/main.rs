@@ -11,6 +11,7 @@ mod input;
 mod kills;
 mod permissions;
 mod requirements;
+mod scenarios;
 mod shared_senders;
 mod support;
 mod tracing;

@@ -96,6 +96,9 @@ pub(crate) trait Front: 'static {
     fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> impl Future<Output = io::Result<()>>;
 }
 
+/// The largest message of any scenario, and the limit of every client here.
+pub(crate) const LARGEST: usize = 64 << 20;
+
 /// What a server that obeys does with a request; `None` is for stop.
 fn obeyed(message: &[u8]) -> Option<Result<Vec<u8>, String>> {
     match message {
@@ -158,7 +161,8 @@ impl Front for Blocking {
     }
 
     async fn client(pair: &Pair, capacity: usize) -> Result<Self::Client> {
-        fifowire::Client::options().codec(Bytes).capacity(capacity).open(pair).map(Into::into)
+        let options = fifowire::Client::options().codec(Bytes).capacity(capacity);
+        options.max_message(LARGEST).open(pair).map(Into::into)
     }
 
     async fn call(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<Vec<u8>> {
@@ -330,7 +334,7 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     async fn client(pair: &Pair, capacity: usize) -> Result<Self::Client> {
         let options = fifowire::awaited::Client::<R, _, _>::options().codec(Bytes);
-        options.capacity(capacity).open(pair).await
+        options.capacity(capacity).max_message(LARGEST).open(pair).await
     }
 
     async fn call(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<Vec<u8>> {

@@ -28,6 +28,7 @@ pub(crate) const PING: u8 = 7;
 pub(crate) const PONG: u8 = 8;
 
 const PART: u16 = 1;
+const MASKED: u16 = 2;
 
 impl Frame {
     pub(crate) fn new(kind: u8, epoch: u64, id: u64, payload: &[u8]) -> Self {
@@ -86,6 +87,17 @@ impl Frame {
         let (version, kind) = (head[4], head[5]);
         let (epoch, to, id) = (word(12), word(20), word(28));
         Some((Self { version, kind, flags, epoch, to, id, payload }, end + 4))
+    }
+
+    /// The same with its mask taken off, where it has one.
+    pub(crate) fn unmasked(mut self) -> Self {
+        if self.flags & MASKED != 0 {
+            let hidden = self.payload.split_off(4);
+            let mask = std::mem::replace(&mut self.payload, hidden);
+            self.payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+            self.flags &= !MASKED;
+        }
+        self
     }
 }
 

@@ -59,7 +59,9 @@ pub(crate) fn scene_after<F: FnOnce(&Scene)>(prepare: fn(), test: F) {
     play(LIMIT, &[], prepare, test);
 }
 
-fn play<F: FnOnce(&Scene)>(limit: Duration, roles: &[Role], prepare: fn(), test: F) {
+/// Runs a test under a time limit of its own, with these roles for its peers, after something has
+/// been started that stays.
+pub(crate) fn play<F: FnOnce(&Scene)>(limit: Duration, roles: &[Role], prepare: fn(), test: F) {
     let name = test_name::<F>();
     let Ok(part) = env::var(PART) else { return stage(name) };
     let _watchdog = Watchdog::over(format!("{name}, {part}"), limit);
