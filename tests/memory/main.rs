@@ -4,6 +4,7 @@
 
 mod allocator;
 mod hostile;
+mod payload;
 mod steady;
 // What the other test binary stands on; this one needs a part of it.
 #[allow(dead_code, unused_imports)]
