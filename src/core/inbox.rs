@@ -240,16 +240,23 @@ impl Inbox {
             Verb::Ping => {
                 outbox.push_answer(Event::to(event.from, Verb::Pong, event.id, event.body));
             }
+            Verb::Cancelled => {
+                // The rest of what there is of a reply was taken back.
+                self.assembly.abandon(event.key());
+                self.queue(event);
+            }
             Verb::Cancel => {
                 let (key, waited) = (event.key(), self.forget(event.key()));
                 self.cancels.push(Cancel { key, waited });
                 outbox.recycle(event.body);
             }
-            _ => {
-                self.events_bytes += cost(&event);
-                self.events.push_back(event);
-            }
+            _ => self.queue(event),
         }
+    }
+
+    fn queue(&mut self, event: Event) {
+        self.events_bytes += cost(&event);
+        self.events.push_back(event);
     }
 
     /// Drops a request that nobody has taken yet, and what was put together of one; answers

@@ -141,6 +141,7 @@ fn a_reply_on_its_way_is_taken_back_at_every_cut_and_nothing_of_it_follows() {
         session.settle(echo);
         assert_eq!(session.outcome(next).unwrap().unwrap(), reply_to(b"next"), "{accepted}");
         assert_eq!(session.client_link().unwrap().stats().late, 0);
+        assert!(!session.client_link().unwrap().is_assembling(), "{accepted}");
     }
 }
 

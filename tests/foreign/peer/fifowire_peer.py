@@ -17,9 +17,10 @@ import sys
 import time
 
 import fifowire_wire as wire
-from fifowire_wire import CANCEL, CODE, FAILURE, PING, PONG, REMAINING, REPLY, REQUEST
+from fifowire_wire import CANCEL, CANCELLED, CODE, FAILURE, PING, PONG, REMAINING, REPLY, REQUEST
 
 RETRY = 0.005
+NOTHING, WAITED = 0, 1  # what a cancel found
 
 
 class CallFailed(Exception):
@@ -95,6 +96,12 @@ class Link:
         lane = self.data if kind in (REQUEST, REPLY, FAILURE) else self.control
         lane.extend(wire.frames(kind, self.epoch, to, ident, body))
 
+    def take_back(self, to, ident):
+        """Removes the frames of one call that nothing was written of."""
+        key = struct.pack("<QQ", to, ident)
+        left = [frame for frame in self.data if frame[20:36] != key]
+        self.data.clear(), self.data.extend(left)
+
     def turn(self, wait):
         """Moves bytes, waiting at most so many seconds for it; the events that came.
 
@@ -138,8 +145,8 @@ class Link:
                 if body is not None and frame.kind != wire.DATA:
                     events.append(frame._replace(payload=body))
                     self.peer = frame.epoch if frame.to else self.peer
-                if body is not None and frame.kind in (PING, CANCEL):
-                    self.push(frame.kind + 1, frame.epoch, frame.id, body)
+                if body is not None and frame.kind == PING:
+                    self.push(PONG, frame.epoch, frame.id, body)
         return events
 
 
@@ -160,13 +167,18 @@ class Server:
                 if event.kind == REQUEST and len(event.payload) >= REMAINING.size:
                     self.asked.append(event)
                 elif event.kind == CANCEL:
-                    self._forget((event.epoch, event.id))
+                    self._cancel(event.epoch, event.id)
             if self.asked:
                 self._answer(self.asked.popleft(), handler)
 
-    def _forget(self, key):
-        self.link.assembly.open.pop(key, None)
-        self.asked = collections.deque(a for a in self.asked if (a.epoch, a.id) != key)
+    def _cancel(self, epoch, number):
+        """Drops a request that waits. Replies are queued whole, and go out before the answer."""
+        begun = self.link.assembly.open.pop((epoch, number), None) is not None
+        asked = [a for a in self.asked if (a.epoch, a.id) != (epoch, number)]
+        waited = begun or len(asked) < len(self.asked)
+        self.asked = collections.deque(asked)
+        self.link.take_back(epoch, number)
+        self.link.push(CANCELLED, epoch, number, bytes([WAITED if waited else NOTHING]))
 
     def _answer(self, request, handler):
         micros, stamp = REMAINING.unpack_from(request.payload)
