@@ -144,7 +144,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.end_calls(departure, ErrorKind::PeerClosed);
         }
         // Nobody may ask a client for anything.
-        self.link.stats.unknown += self.link.cancels().len() as u64;
+        self.link.stats.unknown += self.link.asks().len() as u64;
         let mut wait = stepped?;
         if was_full && !self.link.is_full() {
             // There is room again for what was left unheard, and nothing announces it twice.

@@ -21,8 +21,8 @@ pub(crate) struct Inbox {
     assembly: Assembly,
     events: VecDeque<Event>,
     events_bytes: usize,
-    /// Cancels that the engine has not answered yet.
-    cancels: Vec<Cancel>,
+    /// What the peer asks that the engine has not answered yet.
+    asks: Vec<Ask>,
     limit: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
@@ -31,16 +31,19 @@ pub(crate) struct Inbox {
     pub(crate) stats: LinkStats,
 }
 
-/// A call that its client has cancelled.
+/// Control that wants an answer: at once, behind no handler and no queue of requests.
 #[derive(Debug)]
-pub(crate) struct Cancel {
-    pub(crate) key: Key,
-    /// Whether its request waited here: it is dropped.
-    pub(crate) waited: bool,
+pub(crate) enum Ask {
+    Ping(Event),
+    /// Whether the request of this call waited here: it is dropped.
+    Cancel { key: Key, waited: bool },
 }
 
-/// The most bytes a ping or a cancel may carry, as `docs/PROTOCOL.md` has it.
+/// The most bytes that control may carry, as `docs/PROTOCOL.md` has it.
 const MAX_CONTROL_BODY: usize = 64;
+
+/// A pong says more than its ping.
+const MAX_PONG_BODY: usize = 128;
 
 impl Inbox {
     pub(crate) fn new(limit: usize, epoch: u64) -> Self {
@@ -50,7 +53,7 @@ impl Inbox {
             assembly: Assembly::new(limit.saturating_add(Remaining::LEN)),
             events: VecDeque::new(),
             events_bytes: 0,
-            cancels: Vec::new(),
+            asks: Vec::new(),
             limit,
             lives: Lives { ours: epoch, peer: 0 },
             speaker: 0,
@@ -82,9 +85,14 @@ impl Inbox {
         self.assembly = Assembly::new(self.limit.saturating_add(Remaining::LEN));
     }
 
-    /// Takes the cancels that have come and were not answered.
-    pub(crate) fn cancels(&mut self) -> Vec<Cancel> {
-        std::mem::take(&mut self.cancels)
+    /// Takes what the peer asks and was not answered.
+    pub(crate) fn asks(&mut self) -> Vec<Ask> {
+        std::mem::take(&mut self.asks)
+    }
+
+    /// Events that wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.events.len()
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -236,10 +244,7 @@ impl Inbox {
         self.speaker = event.from;
         self.stats.events += 1;
         match event.verb {
-            // At once: it is behind no handler and no queue of requests.
-            Verb::Ping => {
-                outbox.push_answer(Event::to(event.from, Verb::Pong, event.id, event.body));
-            }
+            Verb::Ping => self.asks.push(Ask::Ping(event)),
             Verb::Cancelled => {
                 // The rest of what there is of a reply was taken back.
                 self.assembly.abandon(event.key());
@@ -247,7 +252,7 @@ impl Inbox {
             }
             Verb::Cancel => {
                 let (key, waited) = (event.key(), self.forget(event.key()));
-                self.cancels.push(Cancel { key, waited });
+                self.asks.push(Ask::Cancel { key, waited });
                 outbox.recycle(event.body);
             }
             _ => self.queue(event),
@@ -275,7 +280,7 @@ impl Inbox {
     /// Whether what has come must be taken, or what was answered be read, before more is heard:
     /// the peer then waits in the pipe, and its memory is not ours.
     pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
-        if outbox.is_bothered(self.cancels.len()) {
+        if outbox.is_bothered(self.asks.len()) {
             return true;
         }
         !self.events.is_empty() && self.need() > self.limit
@@ -303,6 +308,7 @@ impl Inbox {
             Verb::Reply => self.limit,
             // Its words have a limit of their own; who accepts little still wants to know why.
             Verb::Failure => self.limit.max(Failure::MAX_LEN),
+            Verb::Pong => MAX_PONG_BODY,
             _ => MAX_CONTROL_BODY,
         }
     }

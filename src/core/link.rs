@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::Event;
-use super::inbox::{Cancel, Inbox};
+use super::inbox::{Ask, Inbox};
 use super::outbox::{Outbox, Ticket, Wrote};
 use super::read_side::ReadSide;
 use super::step::{Step, Wait};
@@ -177,9 +177,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.next_event()
     }
 
-    /// Takes the cancels that have come and were not answered.
-    pub(crate) fn cancels(&mut self) -> Vec<Cancel> {
-        self.inbox.cancels()
+    /// Takes what the peer asks and was not answered.
+    pub(crate) fn asks(&mut self) -> Vec<Ask> {
+        self.inbox.asks()
+    }
+
+    /// Events that wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.inbox.waiting()
     }
 
     /// The life that has said something last; zero for none since the last peer left.

@@ -24,6 +24,8 @@ pub(crate) struct Outbox {
     /// The frames in the unit that are not wholly accepted, in order.
     framed: VecDeque<Framed>,
     next_ticket: Ticket,
+    /// Bytes of the bodies here.
+    queued_bytes: usize,
     /// Events here by what caused them, where no caller of this side did.
     answers: usize,
     refusals: usize,
@@ -47,14 +49,21 @@ struct Entry {
     cause: Cause,
 }
 
+impl Entry {
+    /// Whether it goes ahead of requests and replies.
+    fn is_control(&self) -> bool {
+        self.event.verb.is_control() || self.cause == Cause::Control
+    }
+}
+
 /// Why an event is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     /// Somebody on this side waits for it.
     Caller,
-    /// The peer sent control.
+    /// The peer sent control, or a request that was refused when it came.
     Control,
-    /// A request of the peer's could not be taken.
+    /// A request of the peer's was dropped by whoever had it.
     Refusal,
     /// This side gave a call up.
     Abandoned,
@@ -103,8 +112,9 @@ impl TakenBack {
     }
 }
 
-/// Answers to control, and refusals, that wait to be written.
-const MAX_UNASKED: usize = 16;
+/// Answers to control, and refusals, that wait to be written: as many as a busy client asks for
+/// between two looks at its replies, and a few KiB.
+const MAX_UNASKED: usize = 64;
 
 /// Writes between two looks at the clock: at most 1 MiB.
 const WRITES_A_STEP: usize = 128;
@@ -183,9 +193,24 @@ impl Outbox {
 
     fn queue(&mut self, event: Event, cause: Cause) -> Ticket {
         let ticket = self.draw_ticket();
-        let lane = if event.verb.is_control() { &mut self.control } else { &mut self.data };
-        lane.push_back(Entry { ticket, event, from: 0, begun: false, cause });
+        self.queued_bytes += event.body.len();
+        let entry = Entry { ticket, event, from: 0, begun: false, cause };
+        self.lane_of(&entry).push_back(entry);
         ticket
+    }
+
+    fn lane_of(&mut self, entry: &Entry) -> &mut VecDeque<Entry> {
+        if entry.is_control() { &mut self.control } else { &mut self.data }
+    }
+
+    /// Bytes of the bodies that are not wholly written.
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Events that are not wholly written.
+    pub(crate) fn queued(&self) -> usize {
+        self.entries().count()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -260,7 +285,7 @@ impl Outbox {
         };
         let Some(entry) = entry else { return TakenBack::Written };
         self.cut_frames(ticket);
-        self.left(entry.cause);
+        self.left(&entry);
         self.recycle(entry.event.body);
         TakenBack::NotSent { begun: entry.begun }
     }
@@ -276,28 +301,24 @@ impl Outbox {
         let mut lost = Vec::new();
         while let Some(frame) = self.framed.pop_back() {
             let Some(entry) = frame.entry else { continue };
-            let lane =
-                if entry.event.verb.is_control() { &mut self.control } else { &mut self.data };
-            lane.push_front(Entry { from: 0, ..entry });
+            self.lane_of(&entry).push_front(Entry { from: 0, ..entry });
         }
         for lane in [&mut self.control, &mut self.data] {
-            lane.retain(|entry| {
-                let keep = !entry.begun && entry.cause == Cause::Caller;
-                if !keep {
-                    lost.push((entry.ticket, entry.cause));
-                }
-                keep
-            });
+            let stays = |entry: &Entry| !entry.begun && entry.cause == Cause::Caller;
+            let (kept, gone) = std::mem::take(lane).into_iter().partition(stays);
+            *lane = kept;
+            lost.extend::<VecDeque<_>>(gone);
             // An entry whose first part was framed and not written starts over.
             lane.iter_mut().for_each(|entry| entry.from = 0);
         }
-        lost.iter().for_each(|(_, cause)| self.left(*cause));
-        let awaited = lost.into_iter().filter(|(_, cause)| *cause == Cause::Caller);
-        awaited.map(|(ticket, _)| ticket).collect()
+        lost.iter().for_each(|entry| self.left(entry));
+        let awaited = lost.iter().filter(|entry| entry.cause == Cause::Caller);
+        awaited.map(|entry| entry.ticket).collect()
     }
 
-    fn left(&mut self, cause: Cause) {
-        match cause {
+    fn left(&mut self, entry: &Entry) {
+        self.queued_bytes -= entry.event.body.len();
+        match entry.cause {
             Cause::Caller | Cause::Abandoned => {}
             Cause::Control => self.answers -= 1,
             Cause::Refusal => self.refusals -= 1,
@@ -353,7 +374,7 @@ impl Outbox {
 
     fn finished(&mut self, entry: Entry) {
         self.finished.push(entry.ticket);
-        self.left(entry.cause);
+        self.left(&entry);
         self.recycle(entry.event.body);
     }
 

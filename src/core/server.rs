@@ -7,13 +7,13 @@ use super::errand::Key;
 use super::event::{Event, Verb};
 pub(crate) use super::hands::Caller;
 use super::hands::{Hands, Stopped, Unwanted};
-use super::inbox::Cancel;
+use super::inbox::Ask;
 use super::link::{Directions, Link};
 use super::outbox::{self, TakenBack, Ticket};
 use super::recv::EndOfWriters;
 use super::session::Session;
 use super::step::Wait;
-use super::wire::{Failure, FailureCode, Found, Remaining};
+use super::wire::{Failure, FailureCode, Found, Load, Remaining};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -33,6 +33,8 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
     hands: Hands,
+    /// Requests that were ever handed out.
+    taken: u64,
     /// Replies among them that nobody wants any more, and why.
     lost: Vec<(Ticket, Unwanted)>,
     /// The client that is here now; zero for none.
@@ -87,6 +89,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             unheard: false,
             awaited: 0,
             hands: Hands::default(),
+            taken: 0,
             lost: Vec::new(),
             client: 0,
             wakeups: Vec::new(),
@@ -112,7 +115,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.end_client();
         }
         self.meet_client();
-        let answers = self.answer_cancels();
+        let answers = self.answer_control();
         self.link.outbox().drain_written(&mut self.wakeups);
         if self.link.has_events() || hung_up {
             self.wakeups.push(NEXT_REQUEST);
@@ -158,29 +161,52 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         }
     }
 
-    /// Stops what is cancelled, and says what was found of it. The reply to a cancelled call is
-    /// taken back before the cancel is acknowledged, so nothing of the call follows that. Answers
-    /// whether there was any.
-    fn answer_cancels(&mut self) -> bool {
-        let cancels = self.link.cancels();
-        let any = !cancels.is_empty();
-        for Cancel { key: (epoch, id), waited } in cancels {
-            let caller = Caller { epoch, id };
-            let found = match self.hands.cancel(caller, &mut self.wakeups) {
-                Some(Stopped::Reply(ticket)) => {
-                    self.stop_reply(ticket, Unwanted::Cancelled);
-                    Found::InHand
+    /// Answers the control that has come; answers whether there was any.
+    fn answer_control(&mut self) -> bool {
+        let asks = self.link.asks();
+        let any = !asks.is_empty();
+        for ask in asks {
+            let answer = match ask {
+                Ask::Ping(Event { from, id, mut body, .. }) => {
+                    self.load().append_to(&mut body);
+                    Event::to(from, Verb::Pong, id, body)
                 }
-                Some(Stopped::Handler) => Found::InHand,
-                None if waited => Found::Waiting,
-                None => Found::Nothing,
+                Ask::Cancel { key: (epoch, id), waited } => {
+                    let found = self.cancel(Caller { epoch, id }, waited);
+                    let mut body = self.spare();
+                    body.push(found.to_byte());
+                    Event::to(epoch, Verb::Cancelled, id, body)
+                }
             };
-            self.link.stats.cancelled += u64::from(found != Found::Nothing);
-            let mut body = self.spare();
-            body.push(found.to_byte());
-            self.link.outbox().push_answer(Event::to(epoch, Verb::Cancelled, id, body));
+            self.link.outbox().push_answer(answer);
         }
         any
+    }
+
+    /// Stops what is cancelled; answers what was found of it. The reply to a cancelled call is taken
+    /// back before the cancel is acknowledged, so nothing of the call follows that.
+    fn cancel(&mut self, caller: Caller, waited: bool) -> Found {
+        let found = match self.hands.cancel(caller, &mut self.wakeups) {
+            Some(Stopped::Reply(ticket)) => {
+                self.stop_reply(ticket, Unwanted::Cancelled);
+                Found::InHand
+            }
+            Some(Stopped::Handler) => Found::InHand,
+            None if waited => Found::Waiting,
+            None => Found::Nothing,
+        };
+        self.link.stats.cancelled += u64::from(found != Found::Nothing);
+        found
+    }
+
+    /// How much there is to do.
+    pub(crate) fn load(&mut self) -> Load {
+        Load {
+            taken: self.taken,
+            in_hand: self.hands.len() as u64,
+            waiting: self.link.waiting() as u64,
+            queued_bytes: self.link.outbox().queued_bytes() as u64,
+        }
     }
 
     /// Has whoever listens look whether that is still wanted.
@@ -237,6 +263,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
             self.hands.take_up(caller);
+            self.taken += 1;
             return Ok(Some(Asked { caller, body: event.body, deadline }));
         }
         if self.hung_up && self.on_end == EndOfWriters::End {

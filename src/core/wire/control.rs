@@ -1,5 +1,5 @@
 //! The small structures inside payloads: a request's remaining time, a failure's code and words,
-//! what a cancel found.
+//! what a cancel found, how much a server has to do.
 
 use std::time::Duration;
 
@@ -86,6 +86,39 @@ impl Found {
             Some(2) => Self::InHand,
             _ => Self::Nothing,
         }
+    }
+}
+
+/// How much a server has to do, as it says in a pong behind the payload of the ping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Requests handed out in this life of the server.
+    pub(crate) taken: u64,
+    /// Those of them that are not answered.
+    pub(crate) in_hand: u64,
+    /// Requests that wait to be handed out.
+    pub(crate) waiting: u64,
+    /// Bytes of replies that wait to be written.
+    pub(crate) queued_bytes: u64,
+}
+
+impl Load {
+    pub(crate) const LEN: usize = 32;
+
+    pub(crate) fn append_to(self, bytes: &mut Vec<u8>) {
+        for count in [self.taken, self.in_hand, self.waiting, self.queued_bytes] {
+            bytes.extend_from_slice(&count.to_le_bytes());
+        }
+    }
+
+    /// Reads a load; a server that does not say, or a later one that says more, is no error.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let counts = bytes.first_chunk::<{ Self::LEN }>()?;
+        let mut words = counts.chunks_exact(8).map(|word| {
+            word.iter().rev().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte))
+        });
+        let mut next = || words.next().unwrap_or_default();
+        Some(Self { taken: next(), in_hand: next(), waiting: next(), queued_bytes: next() })
     }
 }
 
@@ -194,6 +227,18 @@ mod tests {
         }
         assert_eq!(Found::from_bytes(b""), Found::Nothing);
         assert_eq!(Found::from_bytes(&[3, 1]), Found::Nothing);
+    }
+
+    #[test]
+    fn a_load_survives_the_wire_and_need_not_be_said() {
+        let load = Load { taken: 1, in_hand: 0x0102_0304, waiting: 3, queued_bytes: u64::MAX };
+        let mut bytes = Vec::new();
+        load.append_to(&mut bytes);
+        assert_eq!(bytes.len(), Load::LEN);
+        assert_eq!(Load::from_bytes(&bytes), Some(load));
+        bytes.push(9);
+        assert_eq!(Load::from_bytes(&bytes), Some(load), "a later version says more");
+        assert_eq!(Load::from_bytes(&bytes[..31]), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-pub(crate) use control::{Failure, FailureCode, Found, Remaining};
+pub(crate) use control::{Failure, FailureCode, Found, Load, Remaining};
 pub(crate) use header::{Flags, Header, Kind};
 pub use scan::SkipReason;
 pub(crate) use scan::{Scan, Scanner};
