@@ -18,6 +18,7 @@ pub mod framing;
 mod front;
 mod node;
 mod pipe;
+mod probe;
 mod stats;
 mod sys;
 #[cfg(feature = "tokio")]
@@ -33,10 +34,11 @@ pub use blocking::*;
 pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Fate, Phase, Progress, Result};
 pub use front::{
-    CallId, ClientOptions, FifoReaderOptions, FifoWriterOptions, ReceiverOptions, SenderOptions,
-    ServerOptions, Waiting,
+    CallId, ClientOptions, FifoReaderOptions, FifoWriterOptions, Pong, ReceiverOptions,
+    SenderOptions, ServerLoad, ServerOptions, Waiting,
 };
 pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};
+pub use probe::Probe;
 pub use stats::{LinkStats, ReceiverStats, SenderStats};
 
 /// A number for a new life of an endpoint, unlike those of its earlier lives.

@@ -68,6 +68,8 @@ pub struct LinkStats {
     pub unknown: u64,
     /// Messages refused because they exceed the limit.
     pub too_large: u64,
+    /// Requests refused because too many waited.
+    pub overloaded: u64,
     /// Times the peer that reads from us has left.
     pub peers_lost: u64,
     /// Times a path was found to name another FIFO, which was then opened.
@@ -109,6 +111,7 @@ impl LinkStats {
             torn: self.torn + other.torn,
             unknown: self.unknown + other.unknown,
             too_large: self.too_large + other.too_large,
+            overloaded: self.overloaded + other.overloaded,
             peers_lost: self.peers_lost + other.peers_lost,
             replaced: self.replaced + other.replaced,
         }

@@ -17,11 +17,13 @@ use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
 use crate::core::errand::{Calling, Cancelling, Key, Reserving};
 use crate::core::event::Event;
+use crate::core::session::Session;
 use crate::deadline::Deadline;
 use crate::error::{Fate, Phase, Result};
-use crate::front::{CallId, ClientOptions, Limit, Term};
+use crate::front::{CallId, ClientOptions, Limit, Pong, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
+use crate::probe::Probe;
 use crate::stats::LinkStats;
 use crate::sys;
 use crate::trace::Span;
@@ -102,20 +104,30 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         self.hub.run(Cancelling::new(call.0, term.deadline), term, Phase::Cancel).await
     }
 
-    /// Asks the server for a sign of life; answers how long the round trip took.
+    /// Asks the server for a sign of life; answers how long the round trip took, and how much the
+    /// server has to do.
     ///
     /// # Errors
     /// As [`call`](Self::call).
     ///
     /// # Cancel safety
     /// As [`call`](Self::call).
-    pub async fn ping(&self, timeout: Duration) -> Result<Duration> {
+    pub async fn ping(&self, timeout: Duration) -> Result<Pong> {
         let term = Term::timeout(self.hub.now(), timeout);
         let span = self.span();
         let pong = self.run(&span, Calling::ping(term.deadline), term);
         let pong = span.clone().around(pong).await?;
+        let answer = Pong::new(term.elapsed(self.hub.now()), &pong.body);
         self.hub.with(|caller| caller.link_mut().recycle(pong.body));
-        Ok(term.elapsed(self.hub.now()))
+        Ok(answer)
+    }
+
+    /// What this side knows of the connection without asking the server: at once, also where the
+    /// FIFO itself is stuck.
+    pub fn probe(&self) -> Probe {
+        self.hub.nudge(|_| {});
+        let now = self.hub.now();
+        self.hub.with(|caller| caller.probe(now))
     }
 
     /// Calls that have not returned to their callers; places that are held for calls to come count

@@ -13,9 +13,10 @@ use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
-use crate::front::{CallId, ClientOptions, Limit, Term};
+use crate::front::{CallId, ClientOptions, Limit, Pong, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
+use crate::probe::Probe;
 use crate::stats::LinkStats;
 use crate::sys;
 use crate::trace::Span;
@@ -152,19 +153,27 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     /// Asks the server for a sign of life: a round trip, because a path that exists proves nothing.
-    /// Answers how long it took.
+    /// Answers how long it took, and how much the server has to do.
     ///
     /// The server answers as soon as it reads, ahead of all requests and behind no handler: one that
     /// is in the handler of `serve` does so within 10 ms.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub fn ping(&self, timeout: Duration) -> Result<Duration> {
+    pub fn ping(&self, timeout: Duration) -> Result<Pong> {
         let term = Term::timeout(Instant::now(), timeout);
         let (span, ping) = (self.span(), Calling::ping(term.deadline));
         let pong = span.enter(|| self.turn.run_in(&span, ping, term.began, term, Phase::Reply))?;
+        let answer = Pong::new(term.elapsed(Instant::now()), &pong.body);
         self.turn.with(|caller| caller.link_mut().recycle(pong.body));
-        Ok(term.elapsed(Instant::now()))
+        Ok(answer)
+    }
+
+    /// What this side knows of the connection without asking the server: at once, also where the
+    /// FIFO itself is stuck.
+    pub fn probe(&self) -> Probe {
+        self.turn.nudge(|_| {});
+        self.turn.with(|caller| caller.probe(Instant::now()))
     }
 
     /// Calls that have not returned to their callers.

@@ -77,6 +77,11 @@ impl Assembly {
         self.open.iter().map(|open| open.bytes.capacity()).sum()
     }
 
+    /// Bytes that messages in the making will have, as far as they were announced.
+    pub(crate) fn announced(&self) -> usize {
+        self.open.iter().map(|open| open.total.unwrap_or(open.bytes.len())).sum()
+    }
+
     /// Bytes of memory that are kept for the next message.
     pub(crate) fn kept(&self) -> usize {
         self.done.capacity()

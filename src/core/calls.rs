@@ -11,7 +11,11 @@ use crate::error::{ErrorKind, Fate};
 #[derive(Debug)]
 pub(crate) struct Calls {
     open: HashMap<CallId, Call, BuildHasherDefault<Spread>>,
+    /// Pings among them, which are behind no limit of the calls.
+    pings: usize,
     limit: usize,
+    /// Whether as many bytes wait to be written as may.
+    congested: bool,
     /// Calls whose callers have something to look at.
     wakeups: Vec<CallId>,
     /// Those that wait for a place among the calls in flight; the smallest key came first.
@@ -19,6 +23,9 @@ pub(crate) struct Calls {
     /// Places that are held for a call to come.
     held: BTreeSet<CallId>,
 }
+
+/// Pings that wait for their answers: more of them say nothing new.
+const MAX_PINGS: usize = 64;
 
 /// Names a call for the life of its client; never used twice.
 pub(crate) type CallId = u64;
@@ -63,7 +70,9 @@ impl Calls {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             open: HashMap::default(),
+            pings: 0,
             limit,
+            congested: false,
             wakeups: Vec::new(),
             queue: BTreeSet::new(),
             held: BTreeSet::new(),
@@ -71,7 +80,18 @@ impl Calls {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.open.len() + self.held.len() >= self.limit
+        self.congested || self.open.len() - self.pings + self.held.len() >= self.limit
+    }
+
+    /// Whether there are as many pings as may be.
+    pub(crate) fn has_many_pings(&self) -> bool {
+        self.pings >= MAX_PINGS
+    }
+
+    /// Whether as many bytes wait to be written as may.
+    pub(crate) fn set_congested(&mut self, congested: bool) {
+        self.congested = congested;
+        self.fill_places();
     }
 
     /// Asks for a place under a key that is larger than all before it.
@@ -112,6 +132,7 @@ impl Calls {
     }
 
     pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, ping: bool) {
+        self.pings += usize::from(ping);
         self.open.insert(id, Call { ticket, ping, answer: None });
     }
 
@@ -162,14 +183,14 @@ impl Calls {
     /// Ends an answered call.
     pub(crate) fn take(&mut self, id: CallId) -> Option<Answer> {
         let answer = self.open.get_mut(&id)?.answer.take()?;
-        self.open.remove(&id);
-        self.fill_places();
+        self.give_up(id);
         Some(answer)
     }
 
     /// Ends a call without its answer.
     pub(crate) fn give_up(&mut self, id: CallId) {
-        self.open.remove(&id);
+        let call = self.open.remove(&id);
+        self.pings -= usize::from(call.is_some_and(|call| call.ping));
         self.fill_places();
     }
 

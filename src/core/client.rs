@@ -26,18 +26,27 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     cancels_abandoned: bool,
     last_id: CallId,
     stall: Duration,
+    /// Bytes of requests that may wait to be written.
+    max_queued: usize,
+}
+
+/// What a client is held to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientLimits {
+    /// Calls in flight.
+    pub(crate) calls: usize,
+    /// Bytes of requests that wait to be written; one request is always let in.
+    pub(crate) queued_bytes: usize,
+    /// How long no byte of them may move.
+    pub(crate) stall: Duration,
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
-    pub(crate) fn new(
-        mut link: Link<R, W>,
-        max_in_flight: usize,
-        stall: Duration,
-        cancels_abandoned: bool,
-    ) -> Self {
+    pub(crate) fn new(mut link: Link<R, W>, limits: ClientLimits, cancels_abandoned: bool) -> Self {
         link.expect_one_peer();
-        let (calls, cancels) = (Calls::new(max_in_flight), Cancels::default());
-        Self { link, calls, cancels, cancels_abandoned, last_id: 0, stall }
+        let (calls, cancels) = (Calls::new(limits.calls), Cancels::default());
+        let ClientLimits { stall, queued_bytes: max_queued, .. } = limits;
+        Self { link, calls, cancels, cancels_abandoned, last_id: 0, stall, max_queued }
     }
 
     /// Leaves it to the server to find out that nobody waits for a call any more.
@@ -119,7 +128,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Begins a call, at the place that is held for it if there is one.
     fn begin(&mut self, verb: Verb, body: Vec<u8>, place: Option<CallId>) -> Result<CallId> {
         let placed = place.is_some_and(|key| self.calls.take_place(key));
-        if !placed && self.calls.is_full() {
+        let full = match verb {
+            Verb::Ping => self.calls.has_many_pings(),
+            _ => !placed && self.calls.is_full(),
+        };
+        if full {
             return Err(self.overloaded());
         }
         if self.calls.len() == 0 || self.link.outbox().is_empty() {
@@ -129,7 +142,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         let id = self.last_id;
         let ticket = self.link.outbox().push(Event::to(0, verb, id, body));
         self.calls.begin(id, ticket, verb == Verb::Ping);
+        self.look_at_queue();
         Ok(id)
+    }
+
+    /// Whether there is room for the bytes of one more request.
+    fn look_at_queue(&mut self) {
+        let congested = self.link.outbox().queued_bytes() >= self.max_queued;
+        self.calls.set_congested(congested);
     }
 
     /// Moves bytes and matches replies with calls.
@@ -143,6 +163,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if let Some(departure) = self.link.take_departure() {
             self.end_calls(departure, ErrorKind::PeerClosed);
         }
+        self.look_at_queue();
         // Nobody may ask a client for anything.
         self.link.stats.unknown += self.link.asks().len() as u64;
         let mut wait = stepped?;
@@ -339,6 +360,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if tell {
             self.push_cancel(id);
         }
+        self.look_at_queue();
         taken
     }
 }
@@ -379,6 +401,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     fn is_busy(&self) -> bool {
         self.calls.len() > 1
+    }
+
+    fn in_flight(&self) -> usize {
+        self.calls.len()
     }
 }
 

@@ -23,7 +23,11 @@ pub(crate) struct Inbox {
     events_bytes: usize,
     /// What the peer asks that the engine has not answered yet.
     asks: Vec<Ask>,
-    limit: usize,
+    limits: Limits,
+    /// A message that was refused by its first part: the others only pass.
+    passing: Option<Key>,
+    /// How many of the events were found to be in time.
+    in_time: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
     /// Whoever said something last; zero for nobody since the last peer left.
@@ -31,12 +35,34 @@ pub(crate) struct Inbox {
     pub(crate) stats: LinkStats,
 }
 
+/// What an inbox has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of one message, and of all that waits here.
+    pub(crate) bytes: usize,
+    /// Requests that wait to be taken.
+    pub(crate) requests: usize,
+    /// Whether the peer waits in the pipe for room, control included. Otherwise a request for which
+    /// there is none is refused, and control is behind nothing.
+    pub(crate) parks: bool,
+}
+
+impl Limits {
+    /// Of a side that takes whatever comes as soon as it has come.
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { bytes, requests: usize::MAX, parks: true }
+    }
+}
+
 /// Control that wants an answer: at once, behind no handler and no queue of requests.
 #[derive(Debug)]
 pub(crate) enum Ask {
     Ping(Event),
     /// Whether the request of this call waited here: it is dropped.
-    Cancel { key: Key, waited: bool },
+    Cancel {
+        key: Key,
+        waited: bool,
+    },
 }
 
 /// The most bytes that control may carry, as `docs/PROTOCOL.md` has it.
@@ -46,15 +72,17 @@ const MAX_CONTROL_BODY: usize = 64;
 const MAX_PONG_BODY: usize = 128;
 
 impl Inbox {
-    pub(crate) fn new(limit: usize, epoch: u64) -> Self {
+    pub(crate) fn new(limits: Limits, epoch: u64) -> Self {
         Self {
             buffer: Buffer::default(),
             dialect: Dialect::default(),
-            assembly: Assembly::new(limit.saturating_add(Remaining::LEN)),
+            assembly: Assembly::new(limits.bytes.saturating_add(Remaining::LEN)),
             events: VecDeque::new(),
             events_bytes: 0,
             asks: Vec::new(),
-            limit,
+            limits,
+            passing: None,
+            in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
             speaker: 0,
             stats: LinkStats::default(),
@@ -81,13 +109,36 @@ impl Inbox {
     pub(crate) fn begin_life(&mut self) {
         self.lives.ours = wire::next_epoch(self.lives.ours);
         self.events.clear();
-        self.events_bytes = 0;
-        self.assembly = Assembly::new(self.limit.saturating_add(Remaining::LEN));
+        (self.events_bytes, self.in_time) = (0, 0);
+        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
     }
 
     /// Takes what the peer asks and was not answered.
     pub(crate) fn asks(&mut self) -> Vec<Ask> {
         std::mem::take(&mut self.asks)
+    }
+
+    /// Drops requests of which no time was left when they came: the monotonic clock reads `now_ns`.
+    /// Answers how many. Those that run out while they wait are found when they are taken.
+    pub(crate) fn drop_expired(&mut self, now_ns: u64) -> u64 {
+        let is_late = |event: &Event| event.verb == Verb::Request && is_expired(event, now_ns);
+        let before = self.events.len();
+        if self.events.range(self.in_time..).any(is_late) {
+            let fresh = self.events.split_off(self.in_time);
+            self.events.extend(fresh.into_iter().filter(|event| !is_late(event)));
+            self.count_events();
+        }
+        self.in_time = self.events.len();
+        (before - self.in_time) as u64
+    }
+
+    fn count_events(&mut self) {
+        self.events_bytes = self.events.iter().map(cost).sum();
+    }
+
+    /// Whether there are events that nobody has looked at.
+    pub(crate) fn has_fresh(&self) -> bool {
+        self.events.len() > self.in_time
     }
 
     /// Events that wait to be taken.
@@ -102,6 +153,7 @@ impl Inbox {
     /// The next event that has come.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front()?;
+        self.in_time = self.in_time.saturating_sub(1);
         self.events_bytes -= cost(&event);
         Some(event)
     }
@@ -139,7 +191,7 @@ impl Inbox {
     pub(crate) fn discard(&mut self) {
         self.buffer.clear();
         self.dialect = Dialect::default();
-        self.assembly = Assembly::new(self.limit.saturating_add(Remaining::LEN));
+        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
     }
 
     /// Turns unread bytes into events.
@@ -179,8 +231,8 @@ impl Inbox {
     }
 
     fn whole(&mut self, mut event: Event, body: Range<usize>, outbox: &mut Outbox) {
-        if body.len() > self.limit_of(event.verb) {
-            return self.refuse_large(event, outbox);
+        if let Some(why) = self.objection(event.verb, body.len()) {
+            return self.refuse(why, event, outbox);
         }
         event.body.extend_from_slice(self.buffer.consumed(body));
         self.deliver(event, outbox);
@@ -195,12 +247,16 @@ impl Inbox {
         outbox: &mut Outbox,
     ) {
         let key = event.key();
-        if total > self.limit_of(event.verb) {
-            // Its first part is answered; the others only pass.
-            if offset == 0 {
+        if offset == 0 {
+            self.passing = None;
+            if let Some(why) = self.objection(event.verb, total) {
+                // Its first part is answered; the others only pass.
+                self.passing = Some(key);
                 self.assembly.abandon(key);
-                self.refuse_large(event, outbox);
+                return self.refuse(why, event, outbox);
             }
+        }
+        if self.passing == Some(key) {
             return;
         }
         let bytes = self.buffer.consumed(body);
@@ -217,18 +273,42 @@ impl Inbox {
         }
     }
 
-    /// A request or a reply that exceeds the limit fails its own call and nothing else.
-    fn refuse_large(&mut self, event: Event, outbox: &mut Outbox) {
-        self.stats.too_large += 1;
-        let words = format!("the limit is {} bytes", self.limit);
+    /// What speaks against an event with so many bytes, if anything does.
+    fn objection(&self, verb: Verb, bytes: usize) -> Option<FailureCode> {
+        if bytes > self.limit_of(verb) {
+            return Some(FailureCode::TooLarge);
+        }
+        let crowded = verb == Verb::Request && !self.limits.parks && !self.has_room_for(bytes);
+        crowded.then_some(FailureCode::Overloaded)
+    }
+
+    /// Whether one more request can wait here; one that is alone always can.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        let taken = self.events_bytes + self.assembly.announced();
+        self.events.is_empty()
+            || (self.events.len() < self.limits.requests && taken + bytes <= self.limits.bytes)
+    }
+
+    /// A request or a reply that there is no room for fails its own call and nothing else.
+    fn refuse(&mut self, why: FailureCode, event: Event, outbox: &mut Outbox) {
+        let words = match why {
+            FailureCode::Overloaded => {
+                self.stats.overloaded += 1;
+                "too many requests wait".to_owned()
+            }
+            _ => {
+                self.stats.too_large += 1;
+                format!("the limit is {} bytes", self.limits.bytes)
+            }
+        };
         let mut body = outbox.spare();
-        Failure::new(FailureCode::TooLarge, words).append_to(&mut body);
+        Failure::new(why, words).append_to(&mut body);
         let failure = Event { verb: Verb::Failure, body, ..event };
         match event.verb {
             // To the caller, as the server's answer.
             Verb::Request => {
                 let (to, id) = (failure.from, failure.id);
-                outbox.push_refusal(Event::to(to, Verb::Failure, id, failure.body));
+                outbox.push_answer(Event::to(to, Verb::Failure, id, failure.body));
             }
             // To our own caller, in place of the reply.
             Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
@@ -272,7 +352,8 @@ impl Inbox {
         self.events.retain(|event| event.verb != Verb::Request || event.key() != key);
         let waited = self.events.len() < before;
         if waited {
-            self.events_bytes = self.events.iter().map(cost).sum();
+            self.in_time = self.in_time.min(self.events.len());
+            self.count_events();
         }
         waited || begun
     }
@@ -283,7 +364,8 @@ impl Inbox {
         if outbox.is_bothered(self.asks.len()) {
             return true;
         }
-        !self.events.is_empty() && self.need() > self.limit
+        let crowded = self.need() > self.limits.bytes || self.events.len() >= self.limits.requests;
+        self.limits.parks && !self.events.is_empty() && crowded
     }
 
     /// Bytes of memory that are taken, or may be by the next frame: it may make a message in the
@@ -295,7 +377,7 @@ impl Inbox {
 
     /// Memory that is only kept for later gives way to events that wait now.
     fn shed(&mut self) {
-        if !self.events.is_empty() && self.need() + self.assembly.kept() > self.limit {
+        if !self.events.is_empty() && self.need() + self.assembly.kept() > self.limits.bytes {
             self.assembly.shed();
         }
     }
@@ -304,10 +386,10 @@ impl Inbox {
     fn limit_of(&self, verb: Verb) -> usize {
         match verb {
             // The remaining time precedes the message.
-            Verb::Request => self.limit.saturating_add(Remaining::LEN),
-            Verb::Reply => self.limit,
+            Verb::Request => self.limits.bytes.saturating_add(Remaining::LEN),
+            Verb::Reply => self.limits.bytes,
             // Its words have a limit of their own; who accepts little still wants to know why.
-            Verb::Failure => self.limit.max(Failure::MAX_LEN),
+            Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),
             Verb::Pong => MAX_PONG_BODY,
             _ => MAX_CONTROL_BODY,
         }
@@ -319,6 +401,13 @@ impl Inbox {
         self.stats.late += u64::from(!ours);
         ours
     }
+}
+
+/// Whether nobody waits for the answer to this request any more. One that cannot say so is looked at
+/// by whoever takes it.
+fn is_expired(request: &Event, now_ns: u64) -> bool {
+    let left = Remaining::split(&request.body).and_then(|(remaining, _)| remaining.left_at(now_ns));
+    left.is_some_and(|left| left.is_zero())
 }
 
 /// What an event counts for against the limit: the memory of its body, and of its place in the

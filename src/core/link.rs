@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::event::Event;
-use super::inbox::{Ask, Inbox};
+use super::inbox::{Ask, Inbox, Limits};
 use super::outbox::{Outbox, Ticket, Wrote};
 use super::read_side::ReadSide;
 use super::step::{Step, Wait};
@@ -64,7 +64,7 @@ pub(crate) struct Departure {
 const READS_A_STEP: usize = 16;
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
-    pub(crate) fn new(incoming: R, outgoing: W, limit: usize, epoch: u64) -> Self {
+    pub(crate) fn new(incoming: R, outgoing: W, limits: Limits, epoch: u64) -> Self {
         Self {
             incoming: ReadSide::new(incoming),
             outgoing: WriteSide::new(outgoing),
@@ -73,7 +73,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             stall_reported: false,
             one_peer: false,
             outbox: Outbox::default(),
-            inbox: Inbox::new(limit, epoch),
+            inbox: Inbox::new(limits, epoch),
             leaving: false,
             departure: None,
             hung_up: false,
@@ -142,6 +142,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.incoming.had_writer()
     }
 
+    /// For how long no byte has moved out although there was one to move.
+    pub(crate) fn stalled(&self, now: Instant) -> Option<Duration> {
+        self.stalled_since.map(|since| now.saturating_duration_since(since))
+    }
+
     /// Whether no byte has moved out for this long although there was one to move.
     pub(crate) fn stalled_for(&self, limit: Duration, now: Instant) -> bool {
         self.stalled_since.is_some_and(|since| now.saturating_duration_since(since) >= limit)
@@ -180,6 +185,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Takes what the peer asks and was not answered.
     pub(crate) fn asks(&mut self) -> Vec<Ask> {
         self.inbox.asks()
+    }
+
+    /// Drops requests that nobody waited for any more when they came.
+    pub(crate) fn drop_expired(&mut self, now_ns: impl FnOnce() -> u64) {
+        if self.inbox.has_fresh() {
+            self.stats.expired += self.inbox.drop_expired(now_ns());
+        }
     }
 
     /// Events that wait to be taken.

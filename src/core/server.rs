@@ -22,6 +22,7 @@ use crate::pipe::{Opener, Sink, Source};
 #[derive(Debug)]
 pub(crate) struct Answerer<R: Opener, W: Opener> {
     link: Link<R, W>,
+    stamp: fn(Instant) -> u64,
     stall: Duration,
     on_end: EndOfWriters,
     hung_up: bool,
@@ -79,9 +80,16 @@ impl Asked {
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
-    pub(crate) fn new(link: Link<R, W>, stall: Duration, on_end: EndOfWriters) -> Self {
+    /// A server over a link; `stamp` is the number that the monotonic clock reads at an instant.
+    pub(crate) fn new(
+        link: Link<R, W>,
+        stall: Duration,
+        on_end: EndOfWriters,
+        stamp: fn(Instant) -> u64,
+    ) -> Self {
         Self {
             link,
+            stamp,
             stall,
             on_end,
             hung_up: false,
@@ -115,6 +123,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.end_client();
         }
         self.meet_client();
+        let was_full = self.link.is_full();
+        self.link.drop_expired(|| (self.stamp)(now));
+        let room = was_full && !self.link.is_full();
+        self.unheard |= room;
         let answers = self.answer_control();
         self.link.outbox().drain_written(&mut self.wakeups);
         if self.link.has_events() || hung_up {
@@ -124,8 +136,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.link.outbox().tickets(&mut self.wakeups);
         }
         let mut wait = stepped?;
-        if answers {
-            // What the step has written went before them.
+        if answers || room {
+            // What the step has written went before them, and what it has heard is not all.
             wait.until = Deadline::at(now);
         }
         Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
@@ -451,6 +463,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
     fn is_busy(&self) -> bool {
         // Those whose replies are on their way are in hand too.
         self.hands.len() > self.awaited || self.awaited > 1
+    }
+
+    fn in_flight(&self) -> usize {
+        self.hands.len()
     }
 }
 

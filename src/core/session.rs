@@ -10,6 +10,7 @@ use super::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
+use crate::probe::Probe;
 
 /// A machine that moves events over a link, for waiters that it knows by keys.
 pub(crate) trait Session {
@@ -37,6 +38,18 @@ pub(crate) trait Session {
     /// Whether others on this side have something in hand, so that more may be written at once.
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     fn is_busy(&self) -> bool;
+
+    /// Calls that wait for their replies, or requests that are not answered.
+    fn in_flight(&self) -> usize;
+
+    /// What this side knows of the connection.
+    fn probe(&mut self, now: Instant) -> Probe {
+        let in_flight = self.in_flight();
+        let link = self.link_mut();
+        let (queued, queued_bytes) = (link.outbox().queued(), link.outbox().queued_bytes());
+        let (connected, stalled_for) = (link.writer().is_some(), link.stalled(now));
+        Probe { connected, stalled_for, queued, queued_bytes, in_flight }
+    }
 
     /// Opens what must be open before anything can come.
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {

@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::common::{Common, Observer, TIMEOUT, Waiting};
+use super::common::{Common, MAX_MESSAGE, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
-use crate::core::client::Caller;
+use crate::core::client::{Caller, ClientLimits};
+use crate::core::inbox::Limits;
 use crate::core::link::Link;
 use crate::node::{Held, Pair, ReadOpener, Trust, WriteOpener};
 
@@ -16,6 +17,7 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) common: Common,
     pub(crate) timeout: Duration,
     pub(crate) max_in_flight: usize,
+    max_queued_bytes: usize,
     pub(crate) wait_when_full: bool,
     pub(crate) cancel_timeout: Duration,
     cancel_abandoned: bool,
@@ -27,6 +29,9 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
 /// stuck server can pile up.
 const MAX_IN_FLIGHT: usize = 1024;
 
+/// Bytes of requests that wait to be written, unless told otherwise: four of the largest messages.
+const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
+
 /// How long a cancel may go without its acknowledgement, unless told otherwise: a server that reads
 /// at all answers within milliseconds, whatever its handlers do.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +42,7 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
             common: Common::default(),
             timeout: TIMEOUT,
             max_in_flight: MAX_IN_FLIGHT,
+            max_queued_bytes: MAX_QUEUED_BYTES,
             wait_when_full: false,
             cancel_timeout: CANCEL_TIMEOUT,
             cancel_abandoned: true,
@@ -53,6 +59,7 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
             common: self.common,
             timeout: self.timeout,
             max_in_flight: self.max_in_flight,
+            max_queued_bytes: self.max_queued_bytes,
             wait_when_full: self.wait_when_full,
             cancel_timeout: self.cancel_timeout,
             cancel_abandoned: self.cancel_abandoned,
@@ -95,8 +102,15 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// Whether a call waits for its turn where the most calls are in flight: first come, first
-    /// served, and [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded) at its deadline. Default:
+    /// The most bytes of requests that wait to be written; a call beyond is refused as one beyond
+    /// [`max_in_flight`](Self::max_in_flight) is. Default: 64 MiB.
+    pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
+        self.max_queued_bytes = bytes.max(1);
+        self
+    }
+
+    /// Whether a call waits for its turn where the most calls are in flight, or the most bytes wait:
+    /// first come, first served, and [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded) at its deadline. Default:
     /// no, it is refused at once.
     pub fn wait_when_full(mut self, wait: bool) -> Self {
         self.wait_when_full = wait;
@@ -154,7 +168,9 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         let Common { trust, capacity, max_message, stall, .. } = self.common;
         let incoming = ReadOpener::new(pair.output(), trust, capacity);
         let outgoing = WriteOpener::new(pair.input(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        Caller::new(link, self.max_in_flight, stall, self.cancel_abandoned)
+        let link = Link::new(incoming, outgoing, Limits::of(max_message), crate::new_epoch());
+        let limits =
+            ClientLimits { calls: self.max_in_flight, queued_bytes: self.max_queued_bytes, stall };
+        Caller::new(link, limits, self.cancel_abandoned)
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::common::{Common, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
+use crate::core::inbox::Limits;
 use crate::core::link::Link;
 use crate::core::recv::EndOfWriters;
 use crate::core::server::Answerer;
 use crate::node::{Held, Pair, ReadOpener, Trust, WriteOpener};
+use crate::sys;
 
 /// How a server is opened: a [`Server`](crate::Server), or that of another front end `E`.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct ServerOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) common: Common,
     pub(crate) reply_timeout: Duration,
     pub(crate) on_end: EndOfWriters,
+    max_waiting: usize,
+    wait_when_full: bool,
     /// Handlers that run at once; the blocking front end runs one.
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     pub(crate) max_handlers: usize,
@@ -29,12 +33,17 @@ pub struct ServerOptions<Req, Rep, C = Json, E = Blocking> {
 #[cfg(any(feature = "tokio", feature = "async-io"))]
 const MAX_HANDLERS: usize = 64;
 
+/// Requests that wait to be handed out, unless told otherwise: as many as a client has in flight.
+const MAX_WAITING: usize = 1024;
+
 impl<Req, Rep, E> ServerOptions<Req, Rep, Json, E> {
     pub(crate) fn new() -> Self {
         Self {
             common: Common::default(),
             reply_timeout: TIMEOUT,
             on_end: EndOfWriters::default(),
+            max_waiting: MAX_WAITING,
+            wait_when_full: false,
             #[cfg(any(feature = "tokio", feature = "async-io"))]
             max_handlers: MAX_HANDLERS,
             codec: Json,
@@ -50,6 +59,8 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
             common: self.common,
             reply_timeout: self.reply_timeout,
             on_end: self.on_end,
+            max_waiting: self.max_waiting,
+            wait_when_full: self.wait_when_full,
             #[cfg(any(feature = "tokio", feature = "async-io"))]
             max_handlers: self.max_handlers,
             codec,
@@ -82,10 +93,25 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         self
     }
 
-    /// The largest request and reply, in bytes as encoded. A server holds at most this much of
-    /// requests that nobody has taken. Default: 16 MiB; at most 4 GiB less 1 KiB.
+    /// The largest request and reply, in bytes as encoded. Requests that wait to be handed out may
+    /// hold as much in all. Default: 16 MiB; at most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.common.limit_messages(bytes);
+        self
+    }
+
+    /// The most requests that wait to be handed out, beside the limit on their bytes
+    /// ([`max_message`](Self::max_message)). Default: 1024.
+    pub fn max_waiting(mut self, requests: usize) -> Self {
+        self.max_waiting = requests.max(1);
+        self
+    }
+
+    /// Whether requests for which there is no room wait in the FIFO until there is. Pings and
+    /// cancels then wait behind them. Default: no, they are refused at once, and their callers told
+    /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded).
+    pub fn wait_when_full(mut self, wait: bool) -> Self {
+        self.wait_when_full = wait;
         self
     }
 
@@ -122,9 +148,11 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         pair: &Pair,
     ) -> Answerer<ReadOpener<R>, WriteOpener<W>> {
         let Common { trust, capacity, max_message, stall, .. } = self.common;
+        let limits =
+            Limits { bytes: max_message, requests: self.max_waiting, parks: self.wait_when_full };
         let incoming = ReadOpener::new(pair.input(), trust, capacity);
         let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
-        let link = Link::new(incoming, outgoing, max_message, crate::new_epoch());
-        Answerer::new(link, stall, self.on_end)
+        let link = Link::new(incoming, outgoing, limits, crate::new_epoch());
+        Answerer::new(link, stall, self.on_end, sys::monotonic_ns)
     }
 }

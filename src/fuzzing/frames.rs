@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use super::{Choices, noise};
 use crate::core::buffer::Buffer;
 use crate::core::event::Verb;
-use crate::core::inbox::Inbox;
+use crate::core::inbox::{Inbox, Limits};
 use crate::core::messages::Message;
 use crate::core::outbox::Outbox;
 use crate::core::recv::{EndOfWriters, Incoming};
@@ -187,7 +187,7 @@ fn any_events(bytes: &[u8], sizes: &[usize]) {
     let candidates = candidates(bytes);
     let (pipe, mut opener, _writer) = pipe_of(bytes, sizes);
     let Ok(crate::pipe::Attempt::Open(mut end)) = opener.attempt() else { return };
-    let mut inbox = Inbox::new(LIMIT, 1);
+    let mut inbox = Inbox::new(Limits::of(LIMIT), 1);
     let mut outbox = Outbox::default();
     for _ in 0..pipe.len() + sizes.len() + 2 {
         let is_done = match inbox.fill(&mut end) {

@@ -20,11 +20,13 @@ use super::hub::{Hub, Visit};
 use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::{Listening, Receiving};
 use crate::core::server::Asked;
+use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::front::{ServerOptions, Term};
 use crate::node::Pair;
+use crate::probe::Probe;
 use crate::stats::LinkStats;
 use crate::sys;
 pub use context::Context;
@@ -148,6 +150,15 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What this side knows of the connection without asking the client: at once, also where the
+    /// FIFO itself is stuck.
+    pub fn probe(&self) -> Probe {
+        let hub = &self.shared.hub;
+        hub.nudge(|_| {});
+        let now = hub.now();
+        hub.with(|answerer| answerer.probe(now))
     }
 
     /// What this server has seen so far.

@@ -22,6 +22,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::front::{ServerOptions, Term};
 use crate::node::Pair;
+use crate::probe::Probe;
 use crate::stats::LinkStats;
 use crate::sys;
 use attendant::Attendant;
@@ -184,6 +185,13 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
             Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
             Err(error) => Err(error),
         }
+    }
+
+    /// What this side knows of the connection without asking the client: at once, also where the
+    /// FIFO itself is stuck.
+    pub fn probe(&self) -> Probe {
+        self.shared.turn.nudge(|_| {});
+        self.shared.turn.with(|answerer| answerer.probe(Instant::now()))
     }
 
     /// What this server has seen so far.

@@ -157,23 +157,21 @@ impl Opener for WriteOpener {
 /// A virtual clock: it moves when a test says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    start: Instant,
     pub(crate) now: Instant,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        let start = Instant::now();
-        Self { start, now: start }
+        Self { now: Instant::now() }
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
         self.now += by;
     }
 
-    /// What the kernel's monotonic clock would say, in nanoseconds; never zero.
+    /// What the kernel's monotonic clock would say, in nanoseconds.
     pub(crate) fn ns(&self) -> u64 {
-        1 + (self.now - self.start).as_nanos() as u64
+        crate::sys::monotonic_ns(self.now)
     }
 }
 

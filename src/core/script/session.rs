@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{Clock, Place, ReadOpener, WriteOpener, wakes};
 use crate::core::calls::CallId;
-use crate::core::client::Caller;
+use crate::core::client::{Caller, ClientLimits};
+use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
 use crate::core::recv::EndOfWriters;
 use crate::core::server::{Answerer, Asked};
@@ -24,7 +25,7 @@ pub(crate) struct Session {
     pub(crate) replies: Place,
     client: Option<Life<Client>>,
     server: Option<Life<Server>>,
-    limit: usize,
+    limits: Limits,
     stall: Duration,
     lives: u64,
 }
@@ -59,7 +60,7 @@ impl Session {
             replies: Place::with_pipe(capacity),
             client: None,
             server: None,
-            limit,
+            limits: Limits::of(limit),
             stall,
             lives: 0,
         };
@@ -68,11 +69,19 @@ impl Session {
         session
     }
 
+    /// Begins a new life of the server, with these limits.
+    #[cfg(test)]
+    pub(crate) fn limit_server(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.start_server();
+    }
+
     /// Begins a new life of the client; an earlier one ends.
     pub(crate) fn start_client(&mut self) {
         self.client = None;
         let link = self.link(self.replies.reader(), self.requests.writer());
-        let mut client = Caller::new(link, 64, self.stall, true);
+        let limits = ClientLimits { calls: 64, queued_bytes: usize::MAX, stall: self.stall };
+        let mut client = Caller::new(link, limits, true);
         stepped(client.link_mut().step_open(self.clock.now, Deadline::NEVER));
         self.client = Some(Life::new(client));
     }
@@ -81,7 +90,8 @@ impl Session {
     pub(crate) fn start_server(&mut self) {
         self.server = None;
         let link = self.link(self.requests.reader(), self.replies.writer());
-        let mut server = Answerer::new(link, self.stall, EndOfWriters::Wait);
+        let mut server =
+            Answerer::new(link, self.stall, EndOfWriters::Wait, crate::sys::monotonic_ns);
         stepped(server.link_mut().step_open(self.clock.now, Deadline::NEVER));
         self.server = Some(Life::new(server));
     }
@@ -250,7 +260,7 @@ impl Session {
         self.lives += 1;
         // Spread over all bits, so that no life is the neighbour of another.
         let epoch = self.lives.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Link::new(reader, writer, self.limit, crate::core::wire::epoch_from(epoch))
+        Link::new(reader, writer, self.limits, crate::core::wire::epoch_from(epoch))
     }
 }
 

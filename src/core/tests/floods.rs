@@ -3,6 +3,7 @@
 use super::session::*;
 use super::*;
 use crate::core::buffer::Buffer;
+use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
 use crate::core::retry::STANDING_CHECK;
 use crate::core::script::{Pipe, ReadEnd, WriteEnd};
@@ -181,8 +182,8 @@ fn ping(id: u64) -> Vec<u8> {
 fn a_server_hears_that_somebody_has_left_who_asked_much_and_read_nothing() {
     for pings in [1, 15, 16, 17, 100] {
         let (requests, replies) = (Place::with_pipe(65_536), Place::with_pipe(65_536));
-        let link = Link::new(requests.reader(), replies.writer(), LIMIT, 77);
-        let mut server = Answerer::new(link, ms(1000), EndOfWriters::End);
+        let link = Link::new(requests.reader(), replies.writer(), Limits::of(LIMIT), 77);
+        let mut server = Answerer::new(link, ms(1000), EndOfWriters::End, crate::sys::monotonic_ns);
         let clock = Clock::new();
         server.link_mut().step_open(clock.now, Deadline::NEVER).unwrap();
         let stranger = requests.pipe().writer(&requests);

@@ -8,6 +8,7 @@ mod departures;
 mod directions;
 mod endings;
 mod floods;
+mod limits;
 mod opening;
 mod outbox;
 mod places;

@@ -114,9 +114,9 @@ impl Load {
     /// Reads a load; a server that does not say, or a later one that says more, is no error.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let counts = bytes.first_chunk::<{ Self::LEN }>()?;
-        let mut words = counts.chunks_exact(8).map(|word| {
-            word.iter().rev().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte))
-        });
+        let mut words = counts
+            .chunks_exact(8)
+            .map(|word| word.iter().rev().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte)));
         let mut next = || words.next().unwrap_or_default();
         Some(Self { taken: next(), in_hand: next(), waiting: next(), queued_bytes: next() })
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use fifowire::awaited::{FifoReader, FifoWriter};
 use fifowire::codec::Bytes;
-use fifowire::{EndOfWriters, Error, Pair, Result};
+use fifowire::{EndOfWriters, Error, Pair, Pong, Result};
 
 use crate::support::log::current_span;
 use crate::support::time::until;
@@ -63,7 +63,7 @@ pub(crate) trait Front: 'static {
         message: &[u8],
         until: impl AsyncFnOnce(),
     ) -> impl Future<Output = Result<Vec<u8>>>;
-    fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Duration>>;
+    fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Pong>>;
     fn in_flight(client: &Self::Client) -> usize;
 
     fn server(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Server>>;
@@ -184,7 +184,7 @@ impl Front for Blocking {
         call.cancel()
     }
 
-    async fn ping(client: &Self::Client, timeout: Duration) -> Result<Duration> {
+    async fn ping(client: &Self::Client, timeout: Duration) -> Result<Pong> {
         client.ping(timeout)
     }
 
@@ -356,7 +356,7 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         call.cancel().await
     }
 
-    async fn ping(client: &Self::Client, timeout: Duration) -> Result<Duration> {
+    async fn ping(client: &Self::Client, timeout: Duration) -> Result<Pong> {
         client.ping(timeout).await
     }
 
