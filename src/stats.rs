@@ -1,5 +1,7 @@
 //! Counters that endpoints keep: plain numbers, cheap enough to be always on.
 
+use std::time::Duration;
+
 /// What a receiver has seen since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,6 +72,9 @@ pub struct LinkStats {
     pub too_large: u64,
     /// Requests refused because too many waited.
     pub overloaded: u64,
+    /// Times the peer was given up because it did not read ([`ServerOptions::stall_timeout`]
+    /// (crate::ServerOptions::stall_timeout)).
+    pub evicted: u64,
     /// Times the peer that reads from us has left.
     pub peers_lost: u64,
     /// Times a path was found to name another FIFO, which was then opened.
@@ -84,6 +89,21 @@ pub(crate) struct Tally {
     /// Frames and messages that are not whole: heard so, or left so by a call that failed.
     pub(crate) torn: u64,
     pub(crate) ends: EndStats,
+    /// Peers that were given up because they did not read, and what there is to say of the last.
+    pub(crate) evicted: u64,
+    pub(crate) last_eviction: Option<Eviction>,
+}
+
+/// A peer that was given up because it did not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Eviction {
+    /// Its epoch.
+    pub(crate) life: u64,
+    /// What waited for it.
+    pub(crate) queued: usize,
+    pub(crate) queued_bytes: usize,
+    /// For how long no byte had moved.
+    pub(crate) stalled: Duration,
 }
 
 /// How one side came to its end.
@@ -112,6 +132,7 @@ impl LinkStats {
             unknown: self.unknown + other.unknown,
             too_large: self.too_large + other.too_large,
             overloaded: self.overloaded + other.overloaded,
+            evicted: self.evicted + other.evicted,
             peers_lost: self.peers_lost + other.peers_lost,
             replaced: self.replaced + other.replaced,
         }

@@ -414,6 +414,7 @@ fn failed(failure: &Failure) -> Error {
         FailureCode::TooLarge => (ErrorKind::TooLarge, Fate::MaybeDelivered),
         FailureCode::Overloaded => (ErrorKind::Overloaded, Fate::NotSent),
         FailureCode::Expired => (ErrorKind::TimedOut, Fate::NotSent),
+        FailureCode::Stale => (ErrorKind::PeerClosed, Fate::NotSent),
         FailureCode::Cancelled => (ErrorKind::Cancelled, Fate::Delivered),
         FailureCode::Codec => (ErrorKind::Codec, Fate::Delivered),
         FailureCode::Handler

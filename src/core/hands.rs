@@ -44,6 +44,8 @@ pub(crate) enum Unwanted {
     Cancelled,
     /// The client has left.
     Gone,
+    /// The client does not read, and was given up.
+    Stalled,
 }
 
 /// What was under way, now that an answer is unwanted.
@@ -75,6 +77,7 @@ impl Hands {
     }
 
     /// From here on this key is woken when nobody wants the answer any more.
+    #[cfg(any(test, feature = "tokio", feature = "async-io"))]
     pub(crate) fn watch(&mut self, caller: Caller, key: Key) {
         if let Some(hand) = self.open.get_mut(&caller) {
             hand.watchers.push(key);
@@ -82,6 +85,7 @@ impl Hands {
     }
 
     /// Nobody waits under this key any more.
+    #[cfg(any(test, feature = "tokio", feature = "async-io"))]
     pub(crate) fn stop_watching(&mut self, caller: Caller, key: Key) {
         if let Some(hand) = self.open.get_mut(&caller) {
             hand.watchers.retain(|watcher| *watcher != key);
@@ -120,15 +124,20 @@ impl Hands {
         self.open.get_mut(&caller)?.stop(Unwanted::Cancelled, woken)
     }
 
-    /// A client has left, with all of its calls: answers the replies that were on their way to it.
-    pub(crate) fn end_client(&mut self, epoch: u64, woken: &mut Vec<Key>) -> Vec<Ticket> {
+    /// A client has left or is given up, with all of its calls: answers the replies that were on
+    /// their way to it.
+    pub(crate) fn end_client(
+        &mut self,
+        epoch: u64,
+        why: Unwanted,
+        woken: &mut Vec<Key>,
+    ) -> Vec<Ticket> {
         let all = Caller { epoch, id: 0 }..=Caller { epoch, id: u64::MAX };
-        let stopped = self.open.range_mut(all).filter_map(|(_, hand)| {
-            match hand.stop(Unwanted::Gone, woken)? {
+        let stopped =
+            self.open.range_mut(all).filter_map(|(_, hand)| match hand.stop(why, woken)? {
                 Stopped::Reply(ticket) => Some(ticket),
                 Stopped::Handler => None,
-            }
-        });
+            });
         stopped.collect()
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Inbox {
     lives: Lives,
     /// Whoever said something last; zero for nobody since the last peer left.
     speaker: u64,
+    /// A life that was given up, and is not listened to; zero for none.
+    shunned: u64,
     pub(crate) stats: LinkStats,
 }
 
@@ -85,6 +87,7 @@ impl Inbox {
             in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
             speaker: 0,
+            shunned: 0,
             stats: LinkStats::default(),
         }
     }
@@ -105,9 +108,29 @@ impl Inbox {
         self.speaker = 0;
     }
 
-    /// Another life of ours begins: what has come was for the one before.
-    pub(crate) fn begin_life(&mut self) {
+    /// Whatever this life says from here on is not heard, and what waits of it is dropped.
+    pub(crate) fn shun(&mut self, life: u64) {
+        self.shunned = life;
+        self.speaker = 0;
+        self.events.retain(|event| event.from != life);
+        self.in_time = self.events.len();
+        self.count_events();
+        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
+    }
+
+    /// A life that was given up has left; whoever comes is heard.
+    pub(crate) fn forgive(&mut self) {
+        self.shunned = 0;
+    }
+
+    /// Another life of ours begins; what has come is still taken.
+    pub(crate) fn renew_life(&mut self) {
         self.lives.ours = wire::next_epoch(self.lives.ours);
+    }
+
+    /// Another life of ours begins, and nothing that has come is for it.
+    pub(crate) fn begin_life(&mut self) {
+        self.renew_life();
         self.events.clear();
         (self.events_bytes, self.in_time) = (0, 0);
         self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
@@ -212,18 +235,23 @@ impl Inbox {
                 }
                 Heard::Whole { verb, from, to, id, body, used } => {
                     self.buffer.consume(used);
-                    if !self.is_for_us(to) {
+                    let event = Event { verb, from, to, id, body: outbox.spare() };
+                    if !self.is_for_us(from, to) {
+                        self.decline(event, outbox);
                         continue;
                     }
-                    let event = Event { verb, from, to, id, body: outbox.spare() };
                     self.whole(event, at + body.start..at + body.end, outbox);
                 }
                 Heard::Part { verb, to, key, offset, total, body, used } => {
                     self.buffer.consume(used);
-                    if !self.is_for_us(to) {
+                    let event = Event { verb, from: key.0, to, id: key.1, body: Vec::new() };
+                    if !self.is_for_us(key.0, to) {
+                        // Its first part is answered; the others only pass.
+                        if offset == 0 {
+                            self.decline(event, outbox);
+                        }
                         continue;
                     }
-                    let event = Event { verb, from: key.0, to, id: key.1, body: Vec::new() };
                     self.part(event, offset, total, at + body.start..at + body.end, outbox);
                 }
             }
@@ -289,6 +317,17 @@ impl Inbox {
             || (self.events.len() < self.limits.requests && taken + bytes <= self.limits.bytes)
     }
 
+    /// What is for another life is not taken. Whoever asked that one is told, so that it asks again
+    /// or gives up, instead of waiting for one that is no more.
+    fn decline(&mut self, event: Event, outbox: &mut Outbox) {
+        match event.verb {
+            Verb::Request if event.from != self.shunned => {
+                self.refuse(FailureCode::Stale, event, outbox);
+            }
+            _ => outbox.recycle(event.body),
+        }
+    }
+
     /// A request or a reply that there is no room for fails its own call and nothing else.
     fn refuse(&mut self, why: FailureCode, event: Event, outbox: &mut Outbox) {
         let words = match why {
@@ -296,6 +335,7 @@ impl Inbox {
                 self.stats.overloaded += 1;
                 "too many requests wait".to_owned()
             }
+            FailureCode::Stale => "it was for a server that has ended".to_owned(),
             _ => {
                 self.stats.too_large += 1;
                 format!("the limit is {} bytes", self.limits.bytes)
@@ -396,8 +436,8 @@ impl Inbox {
     }
 
     /// What is addressed to another life is late or stale, and nobody here waits for it.
-    fn is_for_us(&mut self, to: u64) -> bool {
-        let ours = to == 0 || to == self.lives.ours;
+    fn is_for_us(&mut self, from: u64, to: u64) -> bool {
+        let ours = (to == 0 || to == self.lives.ours) && from != self.shunned;
         self.stats.late += u64::from(!ours);
         ours
     }

@@ -14,7 +14,7 @@ use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing};
-use crate::stats::{LinkStats, Tally};
+use crate::stats::{Eviction, LinkStats, Tally};
 
 /// Both directions of a session.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     departure: Option<Departure>,
     hung_up: bool,
     closed: bool,
+    last_eviction: Option<Eviction>,
     /// What this side counts; the inbox has its own share.
     pub(crate) stats: LinkStats,
 }
@@ -78,6 +79,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             departure: None,
             hung_up: false,
             closed: false,
+            last_eviction: None,
             stats: LinkStats::default(),
         }
     }
@@ -231,12 +233,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// What is told of the FIFO that comes in.
     pub(crate) fn incoming_tally(&self) -> Tally {
         let LinkStats { skipped_bytes, torn, .. } = self.inbox.stats;
-        Tally { skipped_bytes, torn, ends: self.incoming.stats() }
+        Tally { skipped_bytes, torn, ends: self.incoming.stats(), ..Tally::default() }
     }
 
     /// What is told of the FIFO that goes out.
     pub(crate) fn outgoing_tally(&self) -> Tally {
-        Tally { ends: self.outgoing.stats(), ..Tally::default() }
+        let (evicted, last_eviction) = (self.stats.evicted, self.last_eviction);
+        Tally { ends: self.outgoing.stats(), evicted, last_eviction, ..Tally::default() }
     }
 
     /// Opens the incoming FIFO.
@@ -373,6 +376,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 }
                 Read::WritersGone => {
                     self.hung_up = true;
+                    self.inbox.forgive();
                     self.notice_departure();
                     self.end_peers_life();
                     if self.incoming.renew()? == Standing::Replaced {
@@ -421,12 +425,36 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn depart(&mut self) {
         self.leaving = false;
         self.inbox.forget_peer();
+        if self.one_peer {
+            // Who gave this life up, or takes it for gone, shall know the next one from it.
+            self.inbox.renew_life();
+        }
         self.stats.peers_lost += 1;
         let cut = self.outbox.rewind();
         let departure = self.departure.get_or_insert_default();
         departure.lost.extend(cut);
         departure.unsent.clear();
         self.outbox.tickets(&mut departure.unsent);
+    }
+
+    /// What there is to say of a peer that is to be given up.
+    pub(crate) fn eviction(&self, life: u64, now: Instant) -> Eviction {
+        let stalled = self.stalled(now).unwrap_or_default();
+        let (queued, queued_bytes) = (self.outbox.queued(), self.outbox.queued_bytes());
+        Eviction { life, queued, queued_bytes, stalled }
+    }
+
+    /// Gives up whoever does not read: it is not listened to before it has left or begun another
+    /// life. What was to be written is dropped, in the middle of a frame if need be.
+    pub(crate) fn evict(&mut self, eviction: Eviction) {
+        let life = eviction.life;
+        self.last_eviction = Some(eviction);
+        self.stats.evicted += 1;
+        self.outbox.clear();
+        self.outgoing.close();
+        self.stalled_since = None;
+        self.stall_reported = false;
+        self.inbox.shun(life);
     }
 
     /// Ends this life of ours and begins the next. What the peer may have seen of this one is lost;

@@ -316,6 +316,17 @@ impl Outbox {
         awaited.map(|entry| entry.ticket).collect()
     }
 
+    /// Drops everything: whoever it was for is given up.
+    pub(crate) fn clear(&mut self) {
+        self.rewind();
+        for entry in std::mem::take(&mut self.data) {
+            self.left(&entry);
+        }
+        for entry in std::mem::take(&mut self.control) {
+            self.left(&entry);
+        }
+    }
+
     fn left(&mut self, entry: &Entry) {
         self.queued_bytes -= entry.event.body.len();
         match entry.cause {

@@ -59,7 +59,7 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     /// What is told of this FIFO.
     pub(crate) fn tally(&self) -> Tally {
         let ReceiverStats { skipped_bytes, torn, .. } = self.messages.stats;
-        Tally { skipped_bytes, torn, ends: self.side.stats() }
+        Tally { skipped_bytes, torn, ends: self.side.stats(), ..Tally::default() }
     }
 
     pub(crate) fn message(&mut self, found: Found) -> Message<'_> {

@@ -120,7 +120,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.hung_up |= hung_up;
         if let Some(departure) = self.link.take_departure() {
             departure.lost.into_iter().for_each(|ticket| self.lose(ticket, Unwanted::Gone));
-            self.end_client();
+            self.end_client(Unwanted::Gone);
         }
         self.meet_client();
         let was_full = self.link.is_full();
@@ -133,7 +133,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.wakeups.push(NEXT_REQUEST);
         }
         if self.link.stall_passes(self.stall, now) {
-            self.link.outbox().tickets(&mut self.wakeups);
+            self.evict(now);
         }
         let mut wait = stepped?;
         if answers || room {
@@ -147,17 +147,25 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     fn meet_client(&mut self) {
         let speaker = self.link.speaker();
         if speaker != self.client && speaker != 0 {
-            self.end_client();
+            self.end_client(Unwanted::Gone);
             self.client = speaker;
         }
     }
 
-    /// The client has left: what was on its way to it is taken back.
-    fn end_client(&mut self) {
+    /// The client has left, or is given up: what was on its way to it is taken back.
+    fn end_client(&mut self, why: Unwanted) {
         let client = std::mem::take(&mut self.client);
-        for ticket in self.hands.end_client(client, &mut self.wakeups) {
-            self.stop_reply(ticket, Unwanted::Gone);
+        for ticket in self.hands.end_client(client, why, &mut self.wakeups) {
+            self.stop_reply(ticket, why);
         }
+    }
+
+    /// The client has not read for too long: it is given up, with all of its calls, so that whoever
+    /// has replies for it learns so at once and nothing more is kept for it.
+    fn evict(&mut self, now: Instant) {
+        let eviction = self.link.eviction(self.client, now);
+        self.end_client(Unwanted::Stalled);
+        self.link.evict(eviction);
     }
 
     fn stop_reply(&mut self, ticket: Ticket, why: Unwanted) {
@@ -349,6 +357,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Wakes whoever waits under the key that this answers once the request [is
     /// settled](Self::is_settled).
+    #[cfg(any(test, feature = "tokio", feature = "async-io"))]
     pub(crate) fn watch(&mut self, caller: Caller) -> Key {
         let key = self.link.outbox().draw_ticket();
         self.hands.watch(caller, key);
@@ -356,6 +365,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// Nobody waits under this key any more.
+    #[cfg(any(test, feature = "tokio", feature = "async-io"))]
     pub(crate) fn stop_watching(&mut self, caller: Caller, key: Key) {
         self.hands.stop_watching(caller, key);
     }
@@ -475,6 +485,7 @@ fn unwanted(why: Unwanted) -> Error {
     let kind = match why {
         Unwanted::Cancelled => ErrorKind::Cancelled,
         Unwanted::Gone => ErrorKind::PeerClosed,
+        Unwanted::Stalled => ErrorKind::WriteStalled,
     };
     Error::new(kind, Phase::Write).with_fate(Fate::NotSent)
 }

@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::{debug, debug_span, warn};
 
 use crate::error::{ErrorKind, Phase, Result};
-use crate::stats::Tally;
+use crate::stats::{Eviction, Tally};
 
 /// By which subscribers choose what of this crate they hear.
 const TARGET: &str = "fifowire";
@@ -84,7 +84,7 @@ pub(crate) struct News {
     given_up: u64,
     reopened: Paced<3>,
     torn: Paced<2>,
-    evicted: Paced<1>,
+    evicted: Paced<2>,
 }
 
 /// One kind of news, which is so many counts.
@@ -101,7 +101,7 @@ pub(crate) struct Report {
     path: PathBuf,
     reopened: Option<[u64; 3]>,
     torn: Option<[u64; 2]>,
-    evicted: Option<[u64; 1]>,
+    evicted: Option<([u64; 2], Option<Eviction>)>,
 }
 
 impl News {
@@ -122,9 +122,9 @@ impl News {
         if LevelFilter::current() == LevelFilter::OFF {
             return None;
         }
-        let Tally { skipped_bytes, torn, ends } = tally();
+        let Tally { skipped_bytes, torn, ends, evicted: peers, last_eviction } = tally();
         let reopened = [ends.renewed, ends.replaced, ends.opened.saturating_sub(1)];
-        let (torn, evicted) = ([skipped_bytes, torn], [self.given_up]);
+        let (torn, evicted) = ([skipped_bytes, torn], [self.given_up, peers]);
         let told = (self.reopened.told, self.torn.told, self.evicted.told);
         if told == (reopened, torn, evicted) {
             return None;
@@ -132,6 +132,8 @@ impl News {
         let now = now();
         let reopened = self.reopened.since(reopened, now);
         let (torn, evicted) = (self.torn.since(torn, now), self.evicted.since(evicted, now));
+        // What there is to say of a peer is said with the news of it.
+        let evicted = evicted.map(|counts| (counts, last_eviction.filter(|_| counts[1] > 0)));
         let any = reopened.is_some() || torn.is_some() || evicted.is_some();
         any.then(|| Report { path: path.to_path_buf(), reopened, torn, evicted })
     }
@@ -182,12 +184,17 @@ impl Report {
                 "a stream is not whole"
             );
         }
-        if let Some([given_up]) = self.evicted {
+        if let Some(([given_up, peers], last)) = self.evicted {
             warn!(
                 name: "evicted",
                 target: TARGET,
                 %path,
                 given_up,
+                peers,
+                peer = last.map(|last| format!("{:016x}", last.life)),
+                queued = last.map(|last| last.queued),
+                queued_bytes = last.map(|last| last.queued_bytes),
+                stalled_ms = last.map(|last| millis(last.stalled)),
                 "a reader made no room and was waited for no longer"
             );
         }

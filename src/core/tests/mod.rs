@@ -7,6 +7,7 @@ mod damage;
 mod departures;
 mod directions;
 mod endings;
+mod evictions;
 mod floods;
 mod limits;
 mod opening;

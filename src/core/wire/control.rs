@@ -133,12 +133,13 @@ pub(crate) enum FailureCode {
     Expired,
     Cancelled,
     Dropped,
+    Stale,
     /// A code of a later version; its words still say what happened.
     Other(u16),
 }
 
 impl FailureCode {
-    const ALL: [(Self, u16); 8] = [
+    const ALL: [(Self, u16); 9] = [
         (Self::Handler, 1),
         (Self::Panic, 2),
         (Self::Codec, 3),
@@ -147,6 +148,7 @@ impl FailureCode {
         (Self::Expired, 6),
         (Self::Cancelled, 7),
         (Self::Dropped, 8),
+        (Self::Stale, 9),
     ];
 
     fn from_wire(wire: u16) -> Self {

@@ -85,7 +85,8 @@ class Reader:
 class Link:
     """One side of a session: events both ways at once, without ever blocking."""
 
-    def __init__(self, incoming, outgoing):
+    def __init__(self, incoming, outgoing, serves=False):
+        self.serves = serves
         self.reader, self.writer, self.outgoing = Reader(incoming), None, outgoing
         self.epoch, self.peer = wire.new_epoch(), 0
         self.scanner, self.assembly = wire.Scanner(), wire.Assembly()
@@ -119,6 +120,7 @@ class Link:
         if ready.get(self.writer, 0) & select.POLLERR or not self._write():
             os.close(self.writer)
             self.writer, self.peer, self.rest = None, 0, b""
+            self.epoch = self.epoch if self.serves else wire.new_epoch()
             self.control.clear(), self.data.clear()
             raise PeerGone("nobody reads any more")
         return events
@@ -137,7 +139,7 @@ class Link:
 
     def _hear(self, more):
         if more is None:
-            self.peer = 0
+            self.peer, self.epoch = 0, self.epoch if self.serves else wire.new_epoch()
         events = []
         for frame in self.scanner.scan(more or b""):
             if isinstance(frame, wire.Frame) and frame.to in (0, self.epoch):
@@ -155,7 +157,7 @@ class Server:
 
     def __init__(self, directory, name):
         paths = [os.path.join(directory, f"{name}.{way}.fifo") for way in ("in", "out")]
-        self.link, self.asked = Link(*paths), collections.deque()
+        self.link, self.asked = Link(*paths, serves=True), collections.deque()
 
     def serve(self, handler, until=lambda: False):
         while not until():
