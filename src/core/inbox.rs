@@ -40,7 +40,7 @@ pub(crate) struct Inbox {
 /// What an inbox has room for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Bytes of one message, and of all that waits here.
+    /// Bytes of one message, and of all that waits here; for that it is the window at least.
     pub(crate) bytes: usize,
     /// Requests that wait to be taken.
     pub(crate) requests: usize,
@@ -302,19 +302,25 @@ impl Inbox {
     }
 
     /// What speaks against an event with so many bytes, if anything does.
-    fn objection(&self, verb: Verb, bytes: usize) -> Option<FailureCode> {
+    fn objection(&mut self, verb: Verb, bytes: usize) -> Option<FailureCode> {
         if bytes > self.limit_of(verb) {
             return Some(FailureCode::TooLarge);
         }
-        let crowded = verb == Verb::Request && !self.limits.parks && !self.has_room_for(bytes);
-        crowded.then_some(FailureCode::Overloaded)
+        if verb != Verb::Request || self.limits.parks || self.has_room_for(bytes) {
+            return None;
+        }
+        // A short message may stand in the memory of a long one before it.
+        self.events.iter_mut().for_each(|event| event.body.shrink_to_fit());
+        self.count_events();
+        (!self.has_room_for(bytes)).then_some(FailureCode::Overloaded)
     }
 
     /// Whether one more request can wait here; one that is alone always can.
     fn has_room_for(&self, bytes: usize) -> bool {
         let taken = self.events_bytes + self.assembly.announced();
         self.events.is_empty()
-            || (self.events.len() < self.limits.requests && taken + bytes <= self.limits.bytes)
+            || (self.events.len() < self.limits.requests
+                && taken + bytes <= self.limits.bytes.max(Buffer::CAPACITY))
     }
 
     /// What is for another life is not taken. Whoever asked that one is told, so that it asks again

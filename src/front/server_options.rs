@@ -94,7 +94,7 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
     }
 
     /// The largest request and reply, in bytes as encoded. Requests that wait to be handed out may
-    /// hold as much in all. Default: 16 MiB; at most 4 GiB less 1 KiB.
+    /// hold as much in all, and 64 KiB at least. Default: 16 MiB; at most 4 GiB less 1 KiB.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.common.limit_messages(bytes);
         self

@@ -81,6 +81,23 @@ fn a_long_request_is_refused_by_its_first_part_and_its_rest_passes() {
 }
 
 #[test]
+fn a_short_request_in_the_memory_of_a_long_one_takes_no_place_of_others() {
+    let mut session = crowded(1000, 200_000);
+    let long = session.call(&noise(190_000), ms(10_000)).unwrap();
+    session.settle(|server, asked| {
+        server.reply_with(&asked, b"ok");
+        server.link_mut().recycle(asked.into_body());
+    });
+    session.outcome(long).unwrap().unwrap();
+    let calls = [(); 3].map(|()| session.call(&noise(20_000), ms(10_000)).unwrap());
+    move_bytes(&mut session);
+    session.settle(echo);
+    for call in calls {
+        assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(&noise(20_000)));
+    }
+}
+
+#[test]
 fn a_request_that_comes_too_late_takes_no_place_in_the_queue() {
     let mut session = crowded(2, 1 << 20);
     let late = [(); 2].map(|()| session.call(b"late", ms(100)).unwrap());

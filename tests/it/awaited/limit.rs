@@ -94,7 +94,8 @@ fn requests_that_were_read_and_not_heard_wait_for_room_and_no_longer<R: Runtime,
             // Memory for one request at a time: the others are in the window, and no event of the
             // FIFO will announce them.
             let options = Server::<R, u32, u32>::options().end_of_writers(EndOfWriters::End);
-            let mut server = options.max_message(1000).open(&theirs).await.unwrap();
+            let options = options.max_message(1000).wait_when_full(true);
+            let mut server = options.open(&theirs).await.unwrap();
             server.serve(|request, _| async move { Ok::<_, String>(request) }).await.unwrap();
         });
     });

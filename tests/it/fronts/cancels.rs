@@ -28,6 +28,8 @@ fn a_handler_learns_that_its_call_is_cancelled_and_the_next_is_served<F: Front>(
     let (pair, serving, starts) = lingering::<F>(scene, "in_hand");
     F::block_on(async {
         let client = F::client(&pair, 65_536).await.unwrap();
+        // A call that is begun waits for no server.
+        F::ping(&client, ms(9000)).await.unwrap();
         for round in 0..20_u8 {
             let began = Instant::now();
             let until = async || starts.recv().unwrap();
@@ -59,6 +61,7 @@ fn a_ping_is_behind_no_handler<F: Front>(scene: &Scene) {
     let (pair, serving, starts) = lingering::<F>(scene, "pinged");
     F::block_on(async {
         let client = F::client(&pair, 65_536).await.unwrap();
+        F::ping(&client, ms(9000)).await.unwrap();
         let until = async || {
             starts.recv().unwrap();
             for _ in 0..10 {
