@@ -81,6 +81,9 @@ pub enum Phase {
     /// Waiting for the server to acknowledge a cancel.
     #[error("cancel")]
     Cancel,
+    /// Closing a connection on purpose.
+    #[error("close")]
+    Close,
     /// Reading or writing a byte stream that the caller has brought, which does not say which.
     #[error("stream")]
     Stream,
@@ -148,6 +151,9 @@ pub enum ErrorKind {
     /// The call was cancelled.
     #[error("the call was cancelled")]
     Cancelled,
+    /// This endpoint was closed, on this side.
+    #[error("the endpoint is closed")]
+    Closed,
     /// The peer did not acknowledge a cancel, and the connection was given up with all its calls.
     #[error("the connection was given up")]
     Poisoned,
@@ -192,6 +198,7 @@ impl ErrorKind {
             Self::Codec => "both sides must use the same type, codec and framing",
             Self::Overloaded => "wait for replies, let calls wait for room, or raise the limit",
             Self::Cancelled => "call again if the answer is still wanted",
+            Self::Closed => "open it again where it is still needed",
             Self::Poisoned => "look at the peer: it does not answer; a later call connects anew",
             Self::Remote => "the handler failed or panicked: read what it said",
             Self::InvalidName => "use letters, digits, dots, dashes; no slash, no leading dot",

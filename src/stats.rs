@@ -75,6 +75,8 @@ pub struct LinkStats {
     /// Times the peer was given up because it did not read ([`ServerOptions::stall_timeout`]
     /// (crate::ServerOptions::stall_timeout)).
     pub evicted: u64,
+    /// Goodbyes that came: peers that left on purpose, and not by death.
+    pub farewells: u64,
     /// Times the peer that reads from us has left.
     pub peers_lost: u64,
     /// Times a path was found to name another FIFO, which was then opened.
@@ -133,6 +135,7 @@ impl LinkStats {
             too_large: self.too_large + other.too_large,
             overloaded: self.overloaded + other.overloaded,
             evicted: self.evicted + other.evicted,
+            farewells: self.farewells + other.farewells,
             peers_lost: self.peers_lost + other.peers_lost,
             replaced: self.replaced + other.replaced,
         }

@@ -15,7 +15,7 @@ use super::hub::{Handle, Hub, Visit};
 use super::service::Readiness;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Cancelling, Key, Reserving};
+use crate::core::errand::{Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
@@ -128,6 +128,21 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         self.hub.nudge(|_| {});
         let now = self.hub.now();
         self.hub.with(|caller| caller.probe(now))
+    }
+
+    /// Closes the connection within this time; see [`Client::close`](crate::Client::close).
+    ///
+    /// # Cancel safety
+    /// Calls are still refused. The connection is closed by another `close`, by
+    /// [`abort`](Self::abort), or when the last clone is dropped.
+    pub async fn close(&self, drain: Duration) -> bool {
+        let term = Term::timeout(self.hub.now(), drain);
+        self.hub.run(Ending::new(term.deadline), term, Phase::Close).await.unwrap_or(false)
+    }
+
+    /// Closes both FIFOs at once; see [`Client::abort`](crate::Client::abort).
+    pub fn abort(&self) {
+        self.hub.with(Session::abort);
     }
 
     /// Calls that have not returned to their callers; places that are held for calls to come count

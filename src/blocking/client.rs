@@ -8,7 +8,7 @@ use super::InFlight;
 use super::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Cancelling, Key, Reserving};
+use crate::core::errand::{Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
@@ -174,6 +174,24 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     pub fn probe(&self) -> Probe {
         self.turn.nudge(|_| {});
         self.turn.with(|caller| caller.probe(Instant::now()))
+    }
+
+    /// Closes the connection within this time: no more calls are begun, those in flight come to
+    /// their ends, the server is told goodbye and read to its own end. Answers whether all of that
+    /// was done by then; what was not is cut off, and its callers told [`ErrorKind::Closed`]
+    /// (crate::ErrorKind::Closed) and what became of it. Closing again is no error.
+    ///
+    /// Dropping a client is [`abort`](Self::abort).
+    pub fn close(&self, drain: Duration) -> bool {
+        let now = Instant::now();
+        let term = Term::timeout(now, drain);
+        self.turn.run(Ending::new(term.deadline), now, term, Phase::Close).unwrap_or(false)
+    }
+
+    /// Closes both FIFOs at once: a server that is blocked in writing goes on, and calls in flight
+    /// end as [`ErrorKind::Closed`](crate::ErrorKind::Closed).
+    pub fn abort(&self) {
+        self.turn.with(Session::abort);
     }
 
     /// Calls that have not returned to their callers.

@@ -161,6 +161,16 @@ impl Calls {
         self.wakeups.push(id);
     }
 
+    /// Whether any call waits for its answer.
+    pub(crate) fn has_unanswered(&self) -> bool {
+        self.open.values().any(|call| call.answer.is_none())
+    }
+
+    /// There will be no more calls: whoever waits for a place looks, and finds that.
+    pub(crate) fn refuse_places(&mut self) {
+        self.wakeups.extend(std::mem::take(&mut self.queue));
+    }
+
     /// Whether a call waits for its answer.
     pub(crate) fn is_open(&self, id: CallId) -> bool {
         self.open.get(&id).is_some_and(|call| call.answer.is_none())

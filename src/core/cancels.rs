@@ -20,6 +20,10 @@ impl Cancels {
         waiters.len() == 1
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Whether the acknowledgement is still to come.
     pub(crate) fn awaits(&self, id: CallId) -> bool {
         self.open.contains_key(&id)

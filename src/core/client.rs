@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::calls::{Answer, CallId, Calls};
 use super::cancels::Cancels;
+use super::closing::{Closing, Stage};
 use super::errand::Key;
 use super::event::{Event, Verb};
 use super::link::{Departure, Directions, Link};
@@ -22,6 +23,7 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     link: Link<R, W>,
     calls: Calls,
     cancels: Cancels,
+    closing: Closing,
     /// Whether the server is told of calls that are given up.
     cancels_abandoned: bool,
     last_id: CallId,
@@ -46,7 +48,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         link.expect_one_peer();
         let (calls, cancels) = (Calls::new(limits.calls), Cancels::default());
         let ClientLimits { stall, queued_bytes: max_queued, .. } = limits;
-        Self { link, calls, cancels, cancels_abandoned, last_id: 0, stall, max_queued }
+        let closing = Closing::default();
+        Self { link, calls, cancels, closing, cancels_abandoned, last_id: 0, stall, max_queued }
     }
 
     /// Leaves it to the server to find out that nobody waits for a call any more.
@@ -115,6 +118,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.holds(key)
     }
 
+    /// Whether no more calls are begun.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.has_begun()
+    }
+
+    /// There are no more calls.
+    pub(crate) fn closed(&self) -> Error {
+        Error::new(ErrorKind::Closed, Phase::Write).with_fate(Fate::NotSent)
+    }
+
     /// There is no place for one more call.
     pub(crate) fn overloaded(&self) -> Error {
         Error::new(ErrorKind::Overloaded, Phase::Write).with_fate(Fate::NotSent)
@@ -127,6 +140,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Begins a call, at the place that is held for it if there is one.
     fn begin(&mut self, verb: Verb, body: Vec<u8>, place: Option<CallId>) -> Result<CallId> {
+        if self.closing.has_begun() {
+            return Err(self.closed());
+        }
         let placed = place.is_some_and(|key| self.calls.take_place(key));
         let full = match verb {
             Verb::Ping => self.calls.has_many_pings(),
@@ -176,18 +192,52 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.calls.wake(|ticket| outbox.holds(ticket));
         }
         self.link.outbox().forget_written();
+        if self.go_on_closing() {
+            wait.until = Deadline::at(now);
+        }
         Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
+    }
+
+    /// Takes the next step towards the end, where that is wanted and possible; answers whether it
+    /// did.
+    fn go_on_closing(&mut self) -> bool {
+        let next = match self.closing.stage() {
+            Stage::Draining if self.calls.has_unanswered() || !self.cancels.is_empty() => {
+                return false;
+            }
+            Stage::Draining if !self.link.outbox().is_empty() => return false,
+            // Nobody has read anything of ours: there is nobody to take leave of.
+            Stage::Draining if self.link.writer().is_none() => Stage::Done,
+            Stage::Draining => {
+                self.link.outbox().push_cancel(Event::to(0, Verb::Goodbye, 0, Vec::new()));
+                Stage::Saying
+            }
+            Stage::Saying if !self.link.outbox().is_empty() => return false,
+            Stage::Saying => {
+                self.link.half_close();
+                Stage::Hearing
+            }
+            // One that was never heard says nothing; one that has left is forgotten.
+            Stage::Hearing if self.link.peer() != 0 && self.link.farewell() != self.link.peer() => {
+                return false;
+            }
+            Stage::Hearing => Stage::Done,
+            Stage::Open | Stage::Done => return false,
+        };
+        self.closing.enter(next, self.calls.wakeups());
+        true
     }
 
     /// The server has left, or is given up: ends the calls whose requests it may have seen.
     fn end_calls(&mut self, departure: Departure, why: ErrorKind) {
         self.cancels.end(self.calls.wakeups());
-        let Departure { lost, mut unsent } = departure;
+        let Departure { lost, mut unsent, farewell } = departure;
+        let written = if farewell { Fate::NotSent } else { Fate::MaybeDelivered };
         unsent.sort_unstable();
         self.calls.end_all(why, |ticket| match () {
             () if lost.contains(&ticket) => Some(Fate::NotSent),
             () if unsent.binary_search(&ticket).is_ok() => None,
-            () => Some(Fate::MaybeDelivered),
+            () => Some(written),
         });
     }
 
@@ -361,6 +411,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.push_cancel(id);
         }
         self.look_at_queue();
+        self.go_on_closing();
         taken
     }
 }
@@ -406,6 +457,38 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
     fn in_flight(&self) -> usize {
         self.calls.len()
     }
+
+    fn begin_close(&mut self) -> Key {
+        self.last_id = wire::next_id(self.last_id);
+        self.closing.ask(self.last_id);
+        self.calls.refuse_places();
+        self.go_on_closing();
+        self.last_id
+    }
+
+    fn has_drained(&self) -> bool {
+        self.closing.stage() == Stage::Done
+    }
+
+    fn stop_closing(&mut self, key: Key) {
+        self.closing.leave(key);
+    }
+
+    fn abort(&mut self) {
+        let mut departure = Departure::default();
+        if !self.link.is_closed() {
+            departure = self.link.begin_life();
+            self.link.close();
+        }
+        self.cancels.end(self.calls.wakeups());
+        let written =
+            |ticket| !departure.lost.contains(&ticket) && !departure.unsent.contains(&ticket);
+        self.calls.end_all(ErrorKind::Closed, |ticket| {
+            Some(if written(ticket) { Fate::MaybeDelivered } else { Fate::NotSent })
+        });
+        self.calls.refuse_places();
+        self.closing.enter(Stage::Done, self.calls.wakeups());
+    }
 }
 
 /// What the server said, as an error.
@@ -414,7 +497,7 @@ fn failed(failure: &Failure) -> Error {
         FailureCode::TooLarge => (ErrorKind::TooLarge, Fate::MaybeDelivered),
         FailureCode::Overloaded => (ErrorKind::Overloaded, Fate::NotSent),
         FailureCode::Expired => (ErrorKind::TimedOut, Fate::NotSent),
-        FailureCode::Stale => (ErrorKind::PeerClosed, Fate::NotSent),
+        FailureCode::Stale | FailureCode::Closing => (ErrorKind::PeerClosed, Fate::NotSent),
         FailureCode::Cancelled => (ErrorKind::Cancelled, Fate::Delivered),
         FailureCode::Codec => (ErrorKind::Codec, Fate::Delivered),
         FailureCode::Handler

@@ -34,6 +34,8 @@ pub(crate) struct Inbox {
     speaker: u64,
     /// A life that was given up, and is not listened to; zero for none.
     shunned: u64,
+    /// The life that has said goodbye; zero for none.
+    farewell: u64,
     pub(crate) stats: LinkStats,
 }
 
@@ -88,6 +90,7 @@ impl Inbox {
             lives: Lives { ours: epoch, peer: 0 },
             speaker: 0,
             shunned: 0,
+            farewell: 0,
             stats: LinkStats::default(),
         }
     }
@@ -100,6 +103,11 @@ impl Inbox {
     /// The life that has said something last; zero for none since the last peer left.
     pub(crate) fn speaker(&self) -> u64 {
         self.speaker
+    }
+
+    /// The life that has said goodbye; zero for none.
+    pub(crate) fn farewell(&self) -> u64 {
+        self.farewell
     }
 
     /// The peer has left; whoever comes next has another life.
@@ -371,6 +379,11 @@ impl Inbox {
         self.stats.events += 1;
         match event.verb {
             Verb::Ping => self.asks.push(Ask::Ping(event)),
+            Verb::Goodbye => {
+                self.farewell = event.from;
+                self.stats.farewells += 1;
+                outbox.recycle(event.body);
+            }
             Verb::Cancelled => {
                 // The rest of what there is of a reply was taken back.
                 self.assembly.abandon(event.key());

@@ -59,6 +59,8 @@ pub(crate) struct Departure {
     pub(crate) lost: Vec<Ticket>,
     /// It had seen nothing of these; they are for whoever comes next.
     pub(crate) unsent: Vec<Ticket>,
+    /// Whether it has said goodbye: then whatever it had taken was answered before.
+    pub(crate) farewell: bool,
 }
 
 /// Reads between two looks at the clock: at most 1 MiB.
@@ -114,11 +116,32 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     /// Lets go of both ends; nothing is to be done with the link from here on.
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.incoming.close();
         self.outgoing.close();
+        self.outbox.clear();
+        self.stalled_since = None;
+    }
+
+    /// The peer has left; whoever comes next has another life.
+    pub(crate) fn forget_peer(&mut self) {
+        self.inbox.forget_peer();
+    }
+
+    /// Writes no more: the peer sees that, once it has read what was written, and may still write.
+    pub(crate) fn half_close(&mut self) {
+        self.outgoing.close();
+    }
+
+    /// The life that has said goodbye; zero for none.
+    pub(crate) fn farewell(&self) -> u64 {
+        self.inbox.farewell()
+    }
+
+    /// The life of the peer, where it is known.
+    pub(crate) fn peer(&self) -> u64 {
+        self.inbox.lives().peer
     }
 
     /// Whether nothing is to be done any more.
@@ -265,6 +288,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Moves bytes in these directions, without waiting.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
         let mut wait = Wait { readable: false, writable: false, until: Deadline::NEVER };
+        if self.closed {
+            return Ok(wait);
+        }
         self.check_standing(now)?;
         // What is read first may be answered in the same step, and says whether the life that
         // requests are addressed to still is. The last words of one that leaves are read before
@@ -287,7 +313,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Whoever has just been heard reads; having the end open for the rest of its life is what
     /// tells a peer, while it waits for an answer, that this side lives, and when it has died.
     pub(crate) fn greet(&mut self, now: Instant) {
-        if self.leaving {
+        if self.leaving || self.closed {
             return;
         }
         // What is wrong with the path is the news of whoever writes to it.
@@ -424,6 +450,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     fn depart(&mut self) {
         self.leaving = false;
+        let peer = self.inbox.lives().peer;
+        let farewell = peer != 0 && self.inbox.farewell() == peer;
         self.inbox.forget_peer();
         if self.one_peer {
             // Who gave this life up, or takes it for gone, shall know the next one from it.
@@ -432,6 +460,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.stats.peers_lost += 1;
         let cut = self.outbox.rewind();
         let departure = self.departure.get_or_insert_default();
+        departure.farewell = farewell;
         departure.lost.extend(cut);
         departure.unsent.clear();
         self.outbox.tickets(&mut departure.unsent);
@@ -464,7 +493,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let lost = self.outbox.rewind();
         let mut unsent = Vec::new();
         self.outbox.tickets(&mut unsent);
-        Departure { lost, unsent }
+        Departure { lost, unsent, farewell: false }
     }
 
     fn leave_reader(&mut self) {

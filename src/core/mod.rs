@@ -10,6 +10,7 @@ pub(crate) mod buffer;
 pub(crate) mod calls;
 pub(crate) mod cancels;
 pub(crate) mod client;
+pub(crate) mod closing;
 pub(crate) mod dialect;
 pub(crate) mod errand;
 pub(crate) mod event;

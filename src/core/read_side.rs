@@ -112,7 +112,6 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         Ok(standing)
     }
 
-    #[cfg(any(feature = "tokio", feature = "async-io"))]
     pub(crate) fn close(&mut self) {
         self.open = None;
     }

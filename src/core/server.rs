@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::closing::{Closing, Stage};
 use super::errand::Key;
 use super::event::{Event, Verb};
 pub(crate) use super::hands::Caller;
@@ -40,6 +41,9 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     lost: Vec<(Ticket, Unwanted)>,
     /// The client that is here now; zero for none.
     client: u64,
+    /// Whether goodbye was said to it.
+    seen_off: bool,
+    closing: Closing,
     wakeups: Vec<Ticket>,
 }
 
@@ -100,6 +104,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             taken: 0,
             lost: Vec::new(),
             client: 0,
+            seen_off: false,
+            closing: Closing::default(),
             wakeups: Vec::new(),
         }
     }
@@ -135,8 +141,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if self.link.stall_passes(self.stall, now) {
             self.evict(now);
         }
+        let closed = self.see_off() | self.go_on_closing();
         let mut wait = stepped?;
-        if answers || room {
+        if answers || room || closed {
             // What the step has written went before them, and what it has heard is not all.
             wait.until = Deadline::at(now);
         }
@@ -149,6 +156,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if speaker != self.client && speaker != 0 {
             self.end_client(Unwanted::Gone);
             self.client = speaker;
+            self.seen_off = false;
         }
     }
 
@@ -166,6 +174,72 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let eviction = self.link.eviction(self.client, now);
         self.end_client(Unwanted::Stalled);
         self.link.evict(eviction);
+    }
+
+    /// A client that has said goodbye, and has all its answers, is told so and let go: it reads to
+    /// the end of the FIFO. Answers whether anything was done.
+    fn see_off(&mut self) -> bool {
+        let leaves = self.client != 0 && self.link.farewell() == self.client;
+        if !leaves || self.link.has_events() || !self.is_idle() {
+            return false;
+        }
+        if !self.seen_off {
+            self.seen_off = true;
+            self.say_goodbye();
+        } else {
+            self.link.half_close();
+            self.link.forget_peer();
+            self.end_client(Unwanted::Gone);
+        }
+        true
+    }
+
+    /// Whether all that was taken is answered to the last byte.
+    fn is_idle(&mut self) -> bool {
+        self.hands.len() == 0 && self.link.outbox().is_empty()
+    }
+
+    fn say_goodbye(&mut self) {
+        let goodbye = Event::to(self.client, Verb::Goodbye, 0, Vec::new());
+        self.link.outbox().push_answer(goodbye);
+    }
+
+    /// Takes the next step towards the end, where that is wanted and possible; answers whether it
+    /// did. What has come and was not taken is declined first, so that the goodbye is the last word.
+    fn go_on_closing(&mut self) -> bool {
+        let next = match self.closing.stage() {
+            Stage::Draining => {
+                let declined = self.decline_requests();
+                match self.is_idle() {
+                    false => return declined,
+                    true if self.link.writer().is_none() => Stage::Done,
+                    true => {
+                        self.say_goodbye();
+                        Stage::Saying
+                    }
+                }
+            }
+            Stage::Saying if self.is_idle() => Stage::Done,
+            Stage::Open | Stage::Saying | Stage::Hearing | Stage::Done => return false,
+        };
+        self.closing.enter(next, &mut self.wakeups);
+        true
+    }
+
+    fn decline_requests(&mut self) -> bool {
+        let mut any = false;
+        while !self.link.outbox().is_bothered(0) {
+            let Some(event) = self.link.next_event() else { break };
+            if event.verb == Verb::Request {
+                let mut body = self.spare();
+                Failure::new(FailureCode::Closing, "the server closes".into()).append_to(&mut body);
+                let declined = Event::to(event.from, Verb::Failure, event.id, body);
+                self.link.outbox().push_answer(declined);
+                any = true;
+            }
+            self.link.recycle(event.body);
+        }
+        any
     }
 
     fn stop_reply(&mut self, ticket: Ticket, why: Unwanted) {
@@ -242,6 +316,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// The next request that somebody still waits for. `Err` once the last client has left, where
     /// that is the end. Where there is none, see [`made_room`](Self::made_room).
     pub(crate) fn next_request(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
+        if self.closing.has_begun() {
+            return Err(Error::new(ErrorKind::Closed, Phase::Read));
+        }
         let was_full = self.link.is_full();
         let next = self.next_awaited(now, now_ns);
         self.made_room = was_full && !self.link.is_full();
@@ -258,7 +335,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     fn next_awaited(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
         while let Some(event) = self.link.next_event() {
             if event.verb != Verb::Request {
-                self.link.stats.unknown += u64::from(event.verb != Verb::Goodbye);
+                self.link.stats.unknown += 1;
                 self.link.recycle(event.body);
                 continue;
             }
@@ -346,13 +423,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Why nobody wants an answer to this request any more, where that is so.
     fn unwanted(&self, caller: Caller) -> Option<Unwanted> {
-        let gone = (caller.epoch != self.client).then_some(Unwanted::Gone);
+        let gone = caller.epoch != self.client || self.link.is_closed();
+        let gone = gone.then_some(Unwanted::Gone);
         self.hands.unwanted(caller).or(gone)
     }
 
     /// Whether there is nothing to wait for: nobody wants the answer any more, or it is given.
     pub(crate) fn is_settled(&self, caller: Caller) -> bool {
-        self.link.is_closed() || self.hands.is_settled(caller) || self.unwanted(caller).is_some()
+        self.hands.is_settled(caller) || self.unwanted(caller).is_some()
     }
 
     /// Wakes whoever waits under the key that this answers once the request [is
@@ -477,6 +555,30 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
 
     fn in_flight(&self) -> usize {
         self.hands.len()
+    }
+
+    fn begin_close(&mut self) -> Key {
+        let key = self.link.outbox().draw_ticket();
+        self.closing.ask(key);
+        self.wakeups.push(NEXT_REQUEST);
+        // What lies in the pipe is declined; the next step reads it.
+        self.unheard = true;
+        key
+    }
+
+    fn has_drained(&self) -> bool {
+        self.closing.stage() == Stage::Done
+    }
+
+    fn stop_closing(&mut self, key: Key) {
+        self.closing.leave(key);
+    }
+
+    fn abort(&mut self) {
+        self.end_client(Unwanted::Gone);
+        self.link.close();
+        self.wakeups.extend([NEXT_REQUEST, LISTENER]);
+        self.closing.enter(Stage::Done, &mut self.wakeups);
     }
 }
 

@@ -51,6 +51,19 @@ pub(crate) trait Session {
         Probe { connected, stalled_for, queued, queued_bytes, in_flight }
     }
 
+    /// Begins nothing new, and closes what is open once that has come to its end; answers under which
+    /// key whoever waits for that is woken.
+    fn begin_close(&mut self) -> Key;
+
+    /// Whether there is nothing to wait for any more.
+    fn has_drained(&self) -> bool;
+
+    /// Nobody waits under this key for the end any more.
+    fn stop_closing(&mut self, key: Key);
+
+    /// Ends everything now, and lets go of both ends.
+    fn abort(&mut self);
+
     /// Opens what must be open before anything can come.
     fn step_open(&mut self, now: Instant, deadline: Deadline) -> Result<Step<()>> {
         let opened = self.link_mut().step_open(now, deadline);

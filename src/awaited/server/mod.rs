@@ -18,7 +18,7 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use super::Runtime;
 use super::hub::{Hub, Visit};
 use crate::codec::{Codec, CodecError, Json};
-use crate::core::errand::{Listening, Receiving};
+use crate::core::errand::{Ending, Listening, Receiving};
 use crate::core::server::Asked;
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
@@ -152,6 +152,21 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         }
     }
 
+    /// Closes the connection within this time; see [`Server::close`](crate::Server::close).
+    ///
+    /// # Cancel safety
+    /// The connection is closed with the last responder.
+    pub async fn close(self, drain: Duration) -> bool {
+        let hub = &self.shared.hub;
+        let term = Term::timeout(hub.now(), drain);
+        hub.run(Ending::new(term.deadline), term, Phase::Close).await.unwrap_or(false)
+    }
+
+    /// Closes both FIFOs at once; see [`Server::abort`](crate::Server::abort).
+    pub fn abort(self) {
+        self.shared.hub.with(Session::abort);
+    }
+
     /// What this side knows of the connection without asking the client: at once, also where the
     /// FIFO itself is stuck.
     pub fn probe(&self) -> Probe {
@@ -187,7 +202,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             // wait for the next request.
             let begin = || {
                 let term = Term::until(self.shared.hub.now(), Deadline::NEVER);
-                self.shared.hub.run(Listening::until(never as fn() -> bool), term, Phase::Read)
+                self.shared.hub.run(Idle::until(never), term, Phase::Read)
             };
             if Pin::new(wait.nothing.get_or_insert_with(begin)).poll(cx).is_ready() {
                 wait.nothing = None;
@@ -282,8 +297,11 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
 struct Wanted<'a, R: Runtime> {
     request: Option<Wait<'a, R>>,
     /// While as many handlers run as may.
-    nothing: Option<Wait<'a, R, Listening<fn() -> bool>>>,
+    nothing: Option<Wait<'a, R, Idle>>,
 }
+
+/// Listens for as long as it is awaited.
+type Idle = Listening<fn() -> bool>;
 
 fn never() -> bool {
     false

@@ -14,7 +14,7 @@ pub use responder::{Request, Responder};
 
 use super::turn::Turn;
 use crate::codec::{Codec, CodecError, Json};
-use crate::core::errand::Receiving;
+use crate::core::errand::{Ending, Receiving};
 use crate::core::server::{Asked, Caller};
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
@@ -185,6 +185,25 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
             Ok(None) => Err(self.sign(Error::new(ErrorKind::PeerClosed, Phase::Read), term)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Closes the connection within this time: no more requests are taken, those in hand are
+    /// answered, the client is told goodbye. Answers whether all of that was done by then; what was
+    /// not is cut off. Requests that were not taken are declined, which their callers are told as
+    /// [`ErrorKind::PeerClosed`], not sent.
+    ///
+    /// Dropping a server and all its [responders](Responder) is [`abort`](Self::abort).
+    pub fn close(self, drain: Duration) -> bool {
+        let now = Instant::now();
+        let term = Term::timeout(now, drain);
+        let ending = Ending::new(term.deadline);
+        self.shared.turn.run(ending, now, term, Phase::Close).unwrap_or(false)
+    }
+
+    /// Closes both FIFOs at once: a client that is blocked in writing goes on, and requests in hand
+    /// cannot be answered any more.
+    pub fn abort(self) {
+        self.shared.turn.with(Session::abort);
     }
 
     /// What this side knows of the connection without asking the client: at once, also where the

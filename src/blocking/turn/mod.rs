@@ -63,6 +63,9 @@ struct State<S> {
     spare: Vec<Arc<Condvar>>,
 }
 
+/// A visit that has begun, and the lock.
+type Begun<'a, S, E> = (Visit<'a, S, E>, MutexGuard<'a, State<S>>);
+
 /// A thread that sleeps on the descriptors.
 #[derive(Debug)]
 struct Leader {
@@ -190,7 +193,7 @@ impl<S: Shared> Turn<S> {
         now: Instant,
         term: Term,
         phase: Phase,
-    ) -> Result<(Visit<'_, S, E>, MutexGuard<'_, State<S>>)> {
+    ) -> Result<Begun<'_, S, E>> {
         let mut visit = Visit::new(self, errand, now, term, phase);
         let mut state = self.lock();
         let key = match visit.begin(&mut state) {

@@ -6,6 +6,7 @@
 
 mod calling;
 mod cancelling;
+mod ending;
 mod listening;
 mod receiving;
 mod replying;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 pub(crate) use calling::Calling;
 pub(crate) use cancelling::Cancelling;
+pub(crate) use ending::Ending;
 pub(crate) use listening::Listening;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};

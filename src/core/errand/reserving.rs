@@ -38,6 +38,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Rese
         self.answered = caller.holds_place(self.key);
         match self.answered {
             true => Some(Ok(self.key)),
+            false if caller.is_closing() => Some(Err(caller.closed())),
             false => self.deadline.passed(now).then(|| Err(caller.overloaded())),
         }
     }

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Attempt, Opener, Refusal, Standing};
 
 pub(crate) use pipe::{Pipe, ReadEnd, WriteEnd};
-pub(crate) use session::{Call, Server, Session};
+pub(crate) use session::{Call, Client, Server, Session};
 
 /// A path: it names a pipe, or nothing.
 #[derive(Clone, Debug, Default)]

@@ -3,6 +3,7 @@
 mod batches;
 mod calls;
 mod cancels;
+mod closings;
 mod damage;
 mod departures;
 mod directions;

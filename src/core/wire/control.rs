@@ -134,12 +134,13 @@ pub(crate) enum FailureCode {
     Cancelled,
     Dropped,
     Stale,
+    Closing,
     /// A code of a later version; its words still say what happened.
     Other(u16),
 }
 
 impl FailureCode {
-    const ALL: [(Self, u16); 9] = [
+    const ALL: [(Self, u16); 10] = [
         (Self::Handler, 1),
         (Self::Panic, 2),
         (Self::Codec, 3),
@@ -149,6 +150,7 @@ impl FailureCode {
         (Self::Cancelled, 7),
         (Self::Dropped, 8),
         (Self::Stale, 9),
+        (Self::Closing, 10),
     ];
 
     fn from_wire(wire: u16) -> Self {

@@ -17,7 +17,8 @@ import sys
 import time
 
 import fifowire_wire as wire
-from fifowire_wire import CANCEL, CANCELLED, CODE, FAILURE, PING, PONG, REMAINING, REPLY, REQUEST
+from fifowire_wire import CANCEL, CANCELLED, CODE, FAILURE, GOODBYE, PING, PONG
+from fifowire_wire import REMAINING, REPLY, REQUEST
 
 RETRY = 0.005
 NOTHING, WAITED = 0, 1  # what a cancel found
@@ -91,6 +92,7 @@ class Link:
         self.epoch, self.peer = wire.new_epoch(), 0
         self.scanner, self.assembly = wire.Scanner(), wire.Assembly()
         self.control, self.data = collections.deque(), collections.deque()
+        self.hangs_up = False  # once everything is written
         self.rest, self.rest_of = b"", None  # of a frame that was written in part, and its lane
 
     def push(self, kind, to, ident, body):
@@ -117,7 +119,13 @@ class Link:
             poll.register(self.writer, select.POLLOUT if unwritten else 0)
         ready = dict(poll.poll(max(0, wait) * 1000))
         events = self._hear(self.reader.read(ready.get(self.reader.fd, 0)))
-        if ready.get(self.writer, 0) & select.POLLERR or not self._write():
+        written = self._write()
+        if self.hangs_up and not (self.rest or self.control or self.data):
+            self.hangs_up = False
+            if self.writer is not None:
+                os.close(self.writer)
+            self.writer = None
+        if ready.get(self.writer, 0) & select.POLLERR or not written:
             os.close(self.writer)
             self.writer, self.peer, self.rest = None, 0, b""
             self.epoch = self.epoch if self.serves else wire.new_epoch()
@@ -158,6 +166,7 @@ class Server:
     def __init__(self, directory, name):
         paths = [os.path.join(directory, f"{name}.{way}.fifo") for way in ("in", "out")]
         self.link, self.asked = Link(*paths, serves=True), collections.deque()
+        self.leaving = 0  # the life that has said goodbye
 
     def serve(self, handler, until=lambda: False):
         while not until():
@@ -170,8 +179,13 @@ class Server:
                     self.asked.append(event)
                 elif event.kind == CANCEL:
                     self._cancel(event.epoch, event.id)
+                elif event.kind == GOODBYE:
+                    self.leaving = event.epoch
             if self.asked:
                 self._answer(self.asked.popleft(), handler)
+            elif self.leaving:
+                self.link.push(GOODBYE, self.leaving, 0, b"")
+                self.leaving, self.link.hangs_up = 0, True
 
     def _cancel(self, epoch, number):
         """Drops a request that waits. Replies are queued whole, and go out before the answer."""

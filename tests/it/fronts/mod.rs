@@ -2,6 +2,7 @@
 
 mod calls;
 mod cancels;
+mod closings;
 mod one_way;
 mod raw;
 
@@ -13,11 +14,11 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fifowire::awaited::{FifoReader, FifoWriter};
 use fifowire::codec::Bytes;
-use fifowire::{EndOfWriters, Error, Pair, Pong, Result};
+use fifowire::{EndOfWriters, Error, ErrorKind, Pair, Pong, Result};
 
 use crate::support::log::current_span;
 use crate::support::time::until;
@@ -65,12 +66,22 @@ pub(crate) trait Front: 'static {
     ) -> impl Future<Output = Result<Vec<u8>>>;
     fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Pong>>;
     fn in_flight(client: &Self::Client) -> usize;
+    fn close_client(client: &Self::Client, drain: Duration) -> impl Future<Output = bool>;
+    /// Begins a call, closes the connection at once when `until` returns, and answers when.
+    fn begin_and_abort(
+        client: &Self::Client,
+        message: &[u8],
+        until: impl FnOnce(),
+    ) -> impl Future<Output = Instant>;
 
     fn server(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Server>>;
     fn next(
         server: &mut Self::Server,
         timeout: Duration,
     ) -> impl Future<Output = Result<(Vec<u8>, Self::Responder)>>;
+    fn close_server(server: Self::Server, drain: Duration) -> impl Future<Output = bool>;
+    fn farewells(server: &Self::Server) -> u64;
+    fn answer(responder: Self::Responder, message: &[u8]) -> impl Future<Output = Result<()>>;
     /// Serves as [`obey`](Self::obey); at "wait" it tells `started`, and waits until nobody wants the
     /// answer any more.
     fn linger(
@@ -190,6 +201,35 @@ impl Front for Blocking {
 
     fn in_flight(client: &Self::Client) -> usize {
         client.in_flight()
+    }
+
+    async fn close_client(client: &Self::Client, drain: Duration) -> bool {
+        client.close(drain)
+    }
+
+    async fn begin_and_abort(
+        client: &Self::Client,
+        message: &[u8],
+        until: impl FnOnce(),
+    ) -> Instant {
+        let call = client.request(&message.to_vec()).begin().unwrap();
+        until();
+        let aborted = Instant::now();
+        client.abort();
+        assert_eq!(call.wait().unwrap_err().kind(), ErrorKind::Closed);
+        aborted
+    }
+
+    async fn close_server(server: Self::Server, drain: Duration) -> bool {
+        server.close(drain)
+    }
+
+    fn farewells(server: &Self::Server) -> u64 {
+        server.stats().farewells
+    }
+
+    async fn answer(responder: Self::Responder, message: &[u8]) -> Result<()> {
+        responder.send(&message.to_vec())
     }
 
     async fn server(pair: &Pair, capacity: usize) -> Result<Self::Server> {
@@ -362,6 +402,35 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     fn in_flight(client: &Self::Client) -> usize {
         client.in_flight()
+    }
+
+    async fn close_client(client: &Self::Client, drain: Duration) -> bool {
+        client.close(drain).await
+    }
+
+    async fn begin_and_abort(
+        client: &Self::Client,
+        message: &[u8],
+        until: impl FnOnce(),
+    ) -> Instant {
+        let call = client.request(&message.to_vec()).begin().await.unwrap();
+        until();
+        let aborted = Instant::now();
+        client.abort();
+        assert_eq!(call.wait().await.unwrap_err().kind(), ErrorKind::Closed);
+        aborted
+    }
+
+    async fn close_server(server: Self::Server, drain: Duration) -> bool {
+        server.close(drain).await
+    }
+
+    fn farewells(server: &Self::Server) -> u64 {
+        server.stats().farewells
+    }
+
+    async fn answer(responder: Self::Responder, message: &[u8]) -> Result<()> {
+        responder.send(&message.to_vec()).await
     }
 
     async fn server(pair: &Pair, capacity: usize) -> Result<Self::Server> {
