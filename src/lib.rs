@@ -29,6 +29,7 @@ mod trace;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use crate::core::reconnect::Reconnect;
 pub use crate::core::recv::EndOfWriters;
 pub use blocking::*;
 pub use deadline::Deadline;

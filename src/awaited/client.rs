@@ -15,7 +15,7 @@ use super::hub::{Handle, Hub, Visit};
 use super::service::Readiness;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Cancelling, Ending, Key, Reserving};
+use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
@@ -143,6 +143,19 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     /// Closes both FIFOs at once; see [`Client::abort`](crate::Client::abort).
     pub fn abort(&self) {
         self.hub.with(Session::abort);
+    }
+
+    /// Looks after the connection for as long as it is awaited; see
+    /// [`Client::attend`](crate::Client::attend).
+    ///
+    /// # Errors
+    /// As [`Client::attend`](crate::Client::attend).
+    ///
+    /// # Cancel safety
+    /// The connection is looked after by whoever waits on the client for something else.
+    pub async fn attend(&self) -> Result<()> {
+        let term = Term::until(self.hub.now(), Deadline::NEVER);
+        self.hub.run(Attending::default(), term, Phase::Open).await
     }
 
     /// Calls that have not returned to their callers; places that are held for calls to come count

@@ -8,7 +8,7 @@ use super::InFlight;
 use super::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::client::Caller;
-use crate::core::errand::{Calling, Cancelling, Ending, Key, Reserving};
+use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::deadline::Deadline;
@@ -192,6 +192,19 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// end as [`ErrorKind::Closed`](crate::ErrorKind::Closed).
     pub fn abort(&self) {
         self.turn.with(Session::abort);
+    }
+
+    /// Looks after the connection for as long as this thread has nothing better to do: notices that
+    /// the server has left, and opens the request FIFO again where that is wanted
+    /// ([`Reconnect::InBackground`](crate::Reconnect::InBackground)). Calls of other threads go on
+    /// meanwhile. Returns once the client is closed.
+    ///
+    /// # Errors
+    /// What waiting does not mend, such as a path that is no longer a FIFO.
+    pub fn attend(&self) -> Result<()> {
+        let now = Instant::now();
+        let term = Term::until(now, Deadline::NEVER);
+        self.turn.run(Attending::default(), now, term, Phase::Open)
     }
 
     /// Calls that have not returned to their callers.

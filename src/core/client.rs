@@ -10,6 +10,7 @@ use super::errand::Key;
 use super::event::{Event, Verb};
 use super::link::{Departure, Directions, Link};
 use super::outbox::TakenBack;
+use super::reconnect::{Reconnect, Redial};
 use super::session::Session;
 use super::step::Wait;
 use super::wire::{self, Failure, FailureCode, Found, Remaining};
@@ -24,12 +25,24 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     calls: Calls,
     cancels: Cancels,
     closing: Closing,
-    /// Whether the server is told of calls that are given up.
-    cancels_abandoned: bool,
+    manners: Manners,
+    redial: Redial,
+    /// Why there are no more calls, where the client does not reconnect.
+    ended: Option<ErrorKind>,
+    /// Those that wait for the end of the client.
+    attendants: Vec<Key>,
     last_id: CallId,
     stall: Duration,
     /// Bytes of requests that may wait to be written.
     max_queued: usize,
+}
+
+/// How a client treats its server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manners {
+    /// Whether the server is told of calls that are given up.
+    pub(crate) cancel_abandoned: bool,
+    pub(crate) reconnect: Reconnect,
 }
 
 /// What a client is held to.
@@ -44,18 +57,29 @@ pub(crate) struct ClientLimits {
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
-    pub(crate) fn new(mut link: Link<R, W>, limits: ClientLimits, cancels_abandoned: bool) -> Self {
+    pub(crate) fn new(mut link: Link<R, W>, limits: ClientLimits, manners: Manners) -> Self {
         link.expect_one_peer();
         let (calls, cancels) = (Calls::new(limits.calls), Cancels::default());
         let ClientLimits { stall, queued_bytes: max_queued, .. } = limits;
-        let closing = Closing::default();
-        Self { link, calls, cancels, closing, cancels_abandoned, last_id: 0, stall, max_queued }
+        Self {
+            link,
+            calls,
+            cancels,
+            closing: Closing::default(),
+            manners,
+            redial: Redial::default(),
+            ended: None,
+            attendants: Vec::new(),
+            last_id: 0,
+            stall,
+            max_queued,
+        }
     }
 
     /// Leaves it to the server to find out that nobody waits for a call any more.
     #[cfg(test)]
     pub(crate) fn abandon_silently(&mut self) {
-        self.cancels_abandoned = false;
+        self.manners.cancel_abandoned = false;
     }
 
     pub(crate) fn link(&self) -> &Link<R, W> {
@@ -120,12 +144,30 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Whether no more calls are begun.
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.has_begun()
+        self.closing.has_begun() || self.ended.is_some()
     }
 
     /// There are no more calls.
     pub(crate) fn closed(&self) -> Error {
-        Error::new(ErrorKind::Closed, Phase::Write).with_fate(Fate::NotSent)
+        let why = self.ended.unwrap_or(ErrorKind::Closed);
+        Error::new(why, Phase::Write).with_fate(Fate::NotSent)
+    }
+
+    /// Whether there is nothing to look after any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.link.is_closed()
+    }
+
+    /// Somebody waits for the end of the client; answers under which key that one is woken.
+    pub(crate) fn attend(&mut self) -> Key {
+        self.last_id = wire::next_id(self.last_id);
+        self.attendants.push(self.last_id);
+        self.last_id
+    }
+
+    /// Nobody waits under this key for the end of the client any more.
+    pub(crate) fn stop_attending(&mut self, key: Key) {
+        self.attendants.retain(|attendant| *attendant != key);
     }
 
     /// There is no place for one more call.
@@ -140,7 +182,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Begins a call, at the place that is held for it if there is one.
     fn begin(&mut self, verb: Verb, body: Vec<u8>, place: Option<CallId>) -> Result<CallId> {
-        if self.closing.has_begun() {
+        if self.is_closing() {
             return Err(self.closed());
         }
         let placed = place.is_some_and(|key| self.calls.take_place(key));
@@ -195,7 +237,32 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if self.go_on_closing() {
             wait.until = Deadline::at(now);
         }
+        wait = wait.no_later_than(self.redial(now)?);
         Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
+    }
+
+    /// Opens the request FIFO that no call waits for, where that is wanted; answers when to try
+    /// again.
+    fn redial(&mut self, now: Instant) -> Result<Deadline> {
+        let Reconnect::InBackground { first, most } = self.manners.reconnect else {
+            return Ok(Deadline::NEVER);
+        };
+        if self.link.writer().is_some() || self.is_closing() || !self.link.outbox().is_empty() {
+            self.redial.succeeded();
+            return Ok(Deadline::NEVER);
+        }
+        if self.redial.is_due(now) && !self.link.try_connect(now)? {
+            self.redial.failed(now, first, most);
+        }
+        Ok(self.redial.next())
+    }
+
+    /// Lets go of both FIFOs, and wakes those that wait for that.
+    fn let_go(&mut self) {
+        self.link.close();
+        self.calls.refuse_places();
+        self.calls.wakeups().append(&mut self.attendants);
+        self.closing.enter(Stage::Done, self.calls.wakeups());
     }
 
     /// Takes the next step towards the end, where that is wanted and possible; answers whether it
@@ -233,12 +300,17 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.cancels.end(self.calls.wakeups());
         let Departure { lost, mut unsent, farewell } = departure;
         let written = if farewell { Fate::NotSent } else { Fate::MaybeDelivered };
+        let never = self.manners.reconnect == Reconnect::Never;
         unsent.sort_unstable();
         self.calls.end_all(why, |ticket| match () {
             () if lost.contains(&ticket) => Some(Fate::NotSent),
-            () if unsent.binary_search(&ticket).is_ok() => None,
+            () if unsent.binary_search(&ticket).is_ok() => never.then_some(Fate::NotSent),
             () => Some(written),
         });
+        if never {
+            self.ended = Some(why);
+            self.let_go();
+        }
     }
 
     fn hear(&mut self, event: Event) {
@@ -405,7 +477,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             TakenBack::NotSent { begun: false } => false,
             // The server holds parts of it; it may drop them.
             TakenBack::NotSent { begun: true } => true,
-            TakenBack::Written => open && self.cancels_abandoned && !self.cancels.awaits(id),
+            TakenBack::Written => open && self.manners.cancel_abandoned && !self.cancels.awaits(id),
         };
         if tell {
             self.push_cancel(id);
@@ -478,7 +550,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
         let mut departure = Departure::default();
         if !self.link.is_closed() {
             departure = self.link.begin_life();
-            self.link.close();
         }
         self.cancels.end(self.calls.wakeups());
         let written =
@@ -486,8 +557,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
         self.calls.end_all(ErrorKind::Closed, |ticket| {
             Some(if written(ticket) { Fate::MaybeDelivered } else { Fate::NotSent })
         });
-        self.calls.refuse_places();
-        self.closing.enter(Stage::Done, self.calls.wakeups());
+        self.let_go();
     }
 }
 

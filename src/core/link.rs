@@ -320,6 +320,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let _ = self.outgoing.step_open(now, Deadline::NEVER);
     }
 
+    /// Tries once to open the outgoing FIFO, for whoever writes next; answers whether it is open.
+    pub(crate) fn try_connect(&mut self, now: Instant) -> Result<bool> {
+        let open = matches!(self.outgoing.step_open(now, Deadline::NEVER)?, Step::Done(()));
+        if !open {
+            self.outgoing.stop_opening();
+        }
+        Ok(open)
+    }
+
     fn write(&mut self, now: Instant, wait: &mut Wait) -> Result<()> {
         if self.outbox.is_empty() {
             self.stalled_since = None;

@@ -23,6 +23,7 @@ pub(crate) mod outbox;
 pub(crate) mod raw;
 pub(crate) mod read_side;
 pub(crate) mod reading_end;
+pub(crate) mod reconnect;
 pub(crate) mod recv;
 pub(crate) mod retry;
 pub(crate) mod send;

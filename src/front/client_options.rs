@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::common::{Common, MAX_MESSAGE, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
-use crate::core::client::{Caller, ClientLimits};
+use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::Link;
+use crate::core::reconnect::Reconnect;
 use crate::node::{Held, Pair, ReadOpener, Trust, WriteOpener};
 
 /// How a client is opened: a [`Client`](crate::Client), or that of another front end `E`.
@@ -21,6 +22,7 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) wait_when_full: bool,
     pub(crate) cancel_timeout: Duration,
     cancel_abandoned: bool,
+    reconnect: Reconnect,
     pub(crate) codec: C,
     types: PhantomData<fn(&Req, E) -> Rep>,
 }
@@ -46,6 +48,7 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
             wait_when_full: false,
             cancel_timeout: CANCEL_TIMEOUT,
             cancel_abandoned: true,
+            reconnect: Reconnect::default(),
             codec: Json,
             types: PhantomData,
         }
@@ -63,6 +66,7 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
             wait_when_full: self.wait_when_full,
             cancel_timeout: self.cancel_timeout,
             cancel_abandoned: self.cancel_abandoned,
+            reconnect: self.reconnect,
             codec,
             types: PhantomData,
         }
@@ -132,6 +136,12 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
+    /// What the client does once its server has left. Default: [`Reconnect::OnNextCall`].
+    pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
     /// Which FIFOs are opened. Default: [`Trust::default`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.common.trust = trust;
@@ -171,6 +181,7 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         let link = Link::new(incoming, outgoing, Limits::of(max_message), crate::new_epoch());
         let limits =
             ClientLimits { calls: self.max_in_flight, queued_bytes: self.max_queued_bytes, stall };
-        Caller::new(link, limits, self.cancel_abandoned)
+        let Self { cancel_abandoned, reconnect, .. } = *self;
+        Caller::new(link, limits, Manners { cancel_abandoned, reconnect })
     }
 }

@@ -4,6 +4,7 @@
 //! waiting: how a waiter sleeps in between is the front end's affair. It leaves exactly once, with
 //! its answer or without, so that one that was dropped or that panicked leaves nothing behind.
 
+mod attending;
 mod calling;
 mod cancelling;
 mod ending;
@@ -17,6 +18,7 @@ mod watching;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+pub(crate) use attending::Attending;
 pub(crate) use calling::Calling;
 pub(crate) use cancelling::Cancelling;
 pub(crate) use ending::Ending;

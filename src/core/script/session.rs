@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::{Clock, Place, ReadOpener, WriteOpener, wakes};
 use crate::core::calls::CallId;
-use crate::core::client::{Caller, ClientLimits};
+use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
+use crate::core::reconnect::Reconnect;
 use crate::core::recv::EndOfWriters;
 use crate::core::server::{Answerer, Asked};
 use crate::core::step::Wait;
@@ -26,6 +27,7 @@ pub(crate) struct Session {
     client: Option<Life<Client>>,
     server: Option<Life<Server>>,
     limits: Limits,
+    manners: Manners,
     stall: Duration,
     lives: u64,
 }
@@ -61,12 +63,20 @@ impl Session {
             client: None,
             server: None,
             limits: Limits::of(limit),
+            manners: Manners { cancel_abandoned: true, reconnect: Reconnect::default() },
             stall,
             lives: 0,
         };
         session.start_server();
         session.start_client();
         session
+    }
+
+    /// Begins a new life of the client, which reconnects like this.
+    #[cfg(test)]
+    pub(crate) fn reconnect(&mut self, reconnect: Reconnect) {
+        self.manners.reconnect = reconnect;
+        self.start_client();
     }
 
     /// Begins a new life of the server, with these limits.
@@ -81,7 +91,7 @@ impl Session {
         self.client = None;
         let link = self.link(self.replies.reader(), self.requests.writer());
         let limits = ClientLimits { calls: 64, queued_bytes: usize::MAX, stall: self.stall };
-        let mut client = Caller::new(link, limits, true);
+        let mut client = Caller::new(link, limits, self.manners);
         stepped(client.link_mut().step_open(self.clock.now, Deadline::NEVER));
         self.client = Some(Life::new(client));
     }

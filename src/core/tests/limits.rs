@@ -2,9 +2,10 @@
 
 use super::session::*;
 use super::*;
-use crate::core::client::{Caller, ClientLimits};
+use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
+use crate::core::reconnect::Reconnect;
 use crate::core::script::Call;
 use crate::core::session::Session as _;
 use crate::core::wire::Load;
@@ -130,7 +131,8 @@ fn bytes_that_wait_to_be_written_are_limited_and_the_next_call_goes_on_when_they
         crate::core::wire::epoch_from(3),
     );
     let limits = ClientLimits { calls: 100, queued_bytes: 10_000, stall: ms(1000) };
-    let (mut client, clock) = (Caller::new(link, limits, true), Clock::new());
+    let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::OnNextCall };
+    let (mut client, clock) = (Caller::new(link, limits, manners), Clock::new());
     let begin = |client: &mut Caller<_, _>, bytes: usize| {
         let mut body = client.request_body();
         body.extend(noise(bytes));

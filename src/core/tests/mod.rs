@@ -16,6 +16,7 @@ mod outbox;
 mod places;
 mod raw;
 mod receiving;
+mod reconnecting;
 mod sending;
 mod session;
 mod splitting;
