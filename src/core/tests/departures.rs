@@ -70,6 +70,27 @@ fn a_reply_that_was_written_before_the_server_left_is_believed() {
 }
 
 #[test]
+fn replies_that_were_written_before_the_server_left_are_believed_one_by_one() {
+    // Below a frame, so that each reply fills what may be held of them.
+    let mut session = Session::new(65_536, 1000, ms(1000));
+    let calls = [(); 5].map(|()| session.call(b"last words", ms(10_000)).unwrap());
+    session.step_client();
+    for _ in 0..2 * calls.len() {
+        for asked in session.step_server() {
+            echo(session.server(), asked);
+        }
+    }
+    session.kill_server();
+    // This one meets a pipe without a reader while most replies are still to be heard.
+    let unsent = session.call(b"unsent", ms(10_000)).unwrap();
+    session.settle(echo);
+    for call in calls {
+        assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"last words"));
+    }
+    assert!(session.outcome(unsent).is_none(), "it is for the next server");
+}
+
+#[test]
 fn a_call_without_a_server_names_what_it_waits_for() {
     let mut session = acquainted();
     session.kill_server();
