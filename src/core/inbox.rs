@@ -189,9 +189,11 @@ impl Inbox {
         Some(event)
     }
 
-    /// Takes back the memory of a long message; gives back that of a short one.
+    /// Takes back the memory of a long message; gives back that of a short one, and of one that is
+    /// longer than any that comes.
     pub(crate) fn recycle(&mut self, body: Vec<u8>) -> Option<Vec<u8>> {
-        let long = body.capacity() > Buffer::CAPACITY;
+        let most = self.limits.bytes.saturating_add(Remaining::LEN);
+        let long = body.capacity() > Buffer::CAPACITY && body.capacity() <= most;
         if long && body.capacity() > self.assembly.done().capacity() {
             *self.assembly.done() = body;
             return None;

@@ -171,3 +171,16 @@ fn what_a_probe_says_is_known_without_the_other_side() {
     let idle = probe(&mut session);
     assert_eq!((idle.queued, idle.queued_bytes, idle.stalled_for), (0, 0, None));
 }
+
+#[test]
+fn the_memory_of_an_answer_that_nobody_wants_is_not_kept_beyond_the_limit() {
+    let mut session = Session::new(65_536, 3000, ms(1000));
+    session.call(b"gone", ms(1000)).unwrap();
+    session.step_client();
+    let asked = session.step_server();
+    session.kill_client();
+    session.step_server();
+    session.server().reply(asked[0].caller, vec![0; 200_000]).unwrap_err();
+    let (inbox, _) = session.server_link().unwrap().held();
+    assert!(inbox < 80_000, "{inbox}");
+}
