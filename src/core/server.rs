@@ -138,12 +138,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if self.link.has_events() || hung_up {
             self.wakeups.push(NEXT_REQUEST);
         }
-        if self.link.stall_passes(self.stall, now) {
+        let evicts = self.link.stall_passes(self.stall, now);
+        if evicts {
             self.evict(now);
         }
         let closed = self.see_off() | self.go_on_closing();
         let mut wait = stepped?;
-        if answers || room || closed {
+        if answers || room || closed || evicts {
             // What the step has written went before them, and what it has heard is not all.
             wait.until = Deadline::at(now);
         }
@@ -174,6 +175,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let eviction = self.link.eviction(self.client, now);
         self.end_client(Unwanted::Stalled);
         self.link.evict(eviction);
+        // What was dropped has made room to hear more.
+        self.unheard = true;
     }
 
     /// A client that has said goodbye, and has all its answers, is told so and let go: it reads to

@@ -2,6 +2,8 @@
 
 use super::session::*;
 use super::*;
+use crate::core::inbox::Limits;
+use crate::core::link::Directions;
 use crate::core::server::Asked;
 use crate::error::{ErrorKind, Fate};
 
@@ -122,4 +124,31 @@ fn a_request_for_an_earlier_life_of_the_server_is_declined_by_the_next() {
         let error = session.outcome(call).expect("it is told at once").unwrap_err();
         assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
     }
+}
+
+#[test]
+fn what_came_behind_requests_of_an_evicted_life_is_heard_at_once() {
+    let mut session = Session::new(4096, 1 << 20, ms(1000));
+    session.limit_server(Limits { bytes: 1 << 20, requests: 1, parks: true });
+    session.call(b"much", ms(60_000)).unwrap();
+    session.step_client();
+    let asked = session.step_server();
+    let ticket = session.server().reply(asked[0].caller, noise(10_000)).unwrap();
+    session.server().forget(ticket, asked[0].caller);
+    for _ in 0..3 {
+        session.call(b"parked", ms(60_000)).unwrap();
+    }
+    session.step_client();
+    let now = session.clock.now;
+    session.server().step(now, Directions::BOTH).unwrap();
+    // One of them waits to be taken and the others for their place: nothing is read meanwhile.
+    for after in [0, 1000] {
+        session.clock.advance(ms(after));
+        let now = session.clock.now;
+        let wait = session.server().step(now, Directions::BOTH).unwrap();
+        assert_eq!((wait.readable, wait.until.passed(now)), (false, after > 0));
+    }
+    assert_eq!(session.server_link().unwrap().stats().evicted, 1);
+    assert!(session.step_server().is_empty());
+    assert_eq!(session.server_link().unwrap().stats().late, 2);
 }
