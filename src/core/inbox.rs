@@ -30,6 +30,8 @@ pub(crate) struct Inbox {
     in_time: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
+    /// Whether a peer was heard while another was known.
+    relieved: bool,
     /// Whoever said something last; zero for nobody since the last peer left.
     speaker: u64,
     /// A life that was given up, and is not listened to; zero for none.
@@ -88,6 +90,7 @@ impl Inbox {
             passing: None,
             in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
+            relieved: false,
             speaker: 0,
             shunned: 0,
             farewell: 0,
@@ -108,6 +111,11 @@ impl Inbox {
     /// The life that has said goodbye; zero for none.
     pub(crate) fn farewell(&self) -> u64 {
         self.farewell
+    }
+
+    /// Whether another life than the one that was known has spoken since this was asked last.
+    pub(crate) fn take_relief(&mut self) -> bool {
+        std::mem::take(&mut self.relieved)
     }
 
     /// The peer has left; whoever comes next has another life.
@@ -375,7 +383,8 @@ impl Inbox {
     fn deliver(&mut self, event: Event, outbox: &mut Outbox) {
         if event.to != 0 {
             // Only who knows our life can speak of its own as the current one.
-            self.lives.peer = event.from;
+            let known = std::mem::replace(&mut self.lives.peer, event.from);
+            self.relieved |= known != 0 && known != event.from;
         }
         self.speaker = event.from;
         self.stats.events += 1;

@@ -370,7 +370,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn read(&mut self, now: Instant, wait: &mut Wait) -> Result<()> {
         self.heard_at = Some(now);
         for _ in 0..READS_A_STEP {
-            self.inbox.hear(&mut self.outbox);
+            self.hear();
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
             if self.outbox.is_bothered(0) && self.incoming.has_hung_up() {
                 // Whoever asked so much has left without reading any of it.
@@ -396,7 +396,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             let full = Read::Bytes(0);
             match self.incoming.read(|end| Ok(inbox.fill(end)?.unwrap_or(full)))? {
                 Read::Bytes(_) => {
-                    self.inbox.hear(&mut self.outbox);
+                    self.hear();
                     // Somebody has waited for this; what is left ends the next wait at once.
                     if self.inbox.has_events() {
                         self.wait_readable(wait);
@@ -430,6 +430,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         }
         wait.until = Deadline::at(now);
         Ok(())
+    }
+
+    /// Hears what was read. Where the next life of a server speaks, the one before has ended, whether
+    /// our pipe was without a writer in between or not.
+    fn hear(&mut self) {
+        self.inbox.hear(&mut self.outbox);
+        if self.inbox.take_relief() && self.one_peer {
+            self.depart();
+        }
     }
 
     fn wait_readable(&self, wait: &mut Wait) {

@@ -315,3 +315,32 @@ fn a_reply_that_was_cut_is_lost_even_if_the_step_that_saw_it_fails() {
     let error = session.server().outcome(cut, now, Deadline::NEVER).unwrap().unwrap_err();
     assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
 }
+
+#[test]
+fn a_server_that_is_heard_ends_the_calls_of_the_one_before() {
+    let mut session = acquainted();
+    let only_write = Directions { read: false, write: true };
+    let held = session.call(b"held", ms(60_000)).unwrap();
+    session.step_client();
+    assert_eq!(session.step_server().len(), 1);
+    let answered = session.call(b"answered", ms(1000)).unwrap();
+    let now = session.clock.now;
+    session.client().step(now, only_write).unwrap();
+    for asked in session.step_server() {
+        echo(session.server(), asked);
+    }
+    session.step_server();
+    let late = session.call(b"for the one before", ms(60_000)).unwrap();
+    session.client().step(now, only_write).unwrap();
+    session.kill_server();
+    session.start_server();
+    // To decline what is not for it, the next server opens the replies, where the last words of the
+    // one before still lie: the client never sees a FIFO that nobody writes to.
+    session.run(ms(100), echo);
+    assert!(session.outcome(answered).unwrap().is_ok());
+    for (call, fate) in [(held, Fate::MaybeDelivered), (late, Fate::NotSent)] {
+        let error = session.outcome(call).expect("it has ended").unwrap_err();
+        assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(fate)));
+    }
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
