@@ -25,7 +25,7 @@ pub(crate) struct Calls {
 }
 
 /// Pings that wait for their answers: more of them say nothing new.
-const MAX_PINGS: usize = 64;
+pub(crate) const MAX_PINGS: usize = 64;
 
 /// Names a call for the life of its client; never used twice.
 pub(crate) type CallId = u64;
@@ -129,6 +129,17 @@ impl Calls {
 
     pub(crate) fn len(&self) -> usize {
         self.open.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_answered(&self, id: CallId) -> bool {
+        self.open.get(&id).is_some_and(|call| call.answer.is_some())
+    }
+
+    /// Places that are held or waited for.
+    #[cfg(test)]
+    pub(crate) fn reserved(&self) -> usize {
+        self.queue.len() + self.held.len()
     }
 
     pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, ping: bool) {

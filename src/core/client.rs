@@ -94,6 +94,34 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.len()
     }
 
+    /// Places among the calls in flight that are held or waited for.
+    #[cfg(test)]
+    pub(crate) fn reserved(&self) -> usize {
+        self.calls.reserved()
+    }
+
+    /// Whether it is decided how a call ends.
+    #[cfg(test)]
+    pub(crate) fn is_answered(&self, id: CallId) -> bool {
+        self.calls.is_answered(id)
+    }
+
+    /// Whether a call would end if its owner looked.
+    #[cfg(test)]
+    pub(crate) fn has_outcome(&mut self, id: CallId, now: Instant) -> bool {
+        let Some(ticket) = self.calls.ticket(id) else { return true };
+        let stalled = self.link.stalled_for(self.stall, now) && self.link.outbox().holds(ticket);
+        stalled || self.calls.is_answered(id)
+    }
+
+    /// Whether no table holds anything of a call.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&mut self) -> bool {
+        let queued = self.link.has_events() || !self.link.outbox().is_empty();
+        let counted = self.calls.len() + self.calls.reserved() + self.link.outbox().unasked();
+        !queued && counted == 0
+    }
+
     /// An empty body for [`call`](Self::call), with room for the remaining time at its start.
     pub(crate) fn request_body(&mut self) -> Vec<u8> {
         let mut body = self.link.outbox().spare();

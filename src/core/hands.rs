@@ -60,6 +60,12 @@ impl Caller {
     pub(crate) fn id(self) -> u64 {
         self.id
     }
+
+    /// The caller's life.
+    #[cfg(test)]
+    pub(crate) fn life(self) -> u64 {
+        self.epoch
+    }
 }
 
 impl Hands {

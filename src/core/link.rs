@@ -6,6 +6,8 @@
 use std::time::{Duration, Instant};
 
 use super::event::Event;
+#[cfg(test)]
+use super::event::Lives;
 use super::inbox::{Ask, Inbox, Limits};
 use super::outbox::{Outbox, Ticket, Wrote};
 use super::read_side::ReadSide;
@@ -246,6 +248,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     #[cfg(test)]
     pub(crate) fn is_assembling(&self) -> bool {
         self.inbox.is_assembling()
+    }
+
+    /// Our life, and that of the peer that was heard last.
+    #[cfg(test)]
+    pub(crate) fn lives(&self) -> Lives {
+        self.inbox.lives()
     }
 
     /// What has been seen so far.

@@ -38,4 +38,6 @@ pub(crate) mod writing_end;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod script;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -236,6 +236,12 @@ impl Outbox {
         self.unit.capacity() + entries + frames + bodies.chain(spare).sum::<usize>()
     }
 
+    /// Answers and refusals that are counted as waiting to be written.
+    #[cfg(test)]
+    pub(crate) fn unasked(&self) -> usize {
+        self.answers + self.refusals
+    }
+
     /// Moves the tickets that were wholly accepted since this was asked last.
     pub(crate) fn drain_written(&mut self, to: &mut Vec<Ticket>) {
         to.append(&mut self.finished);

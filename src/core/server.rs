@@ -516,6 +516,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.lost.retain(|(lost, _)| *lost != ticket);
     }
 
+    /// Whether the wait for this reply would end if its owner looked.
+    #[cfg(test)]
+    pub(crate) fn has_outcome(&mut self, ticket: Ticket, now: Instant) -> bool {
+        self.known_outcome(ticket).is_some() || self.link.stalled_for(self.stall, now)
+    }
+
+    /// Whether no table holds anything of a request or of a reply.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&mut self) -> bool {
+        let queued = self.link.has_events() || !self.link.outbox().is_empty();
+        let counted = self.hands.len() + self.awaited + self.link.outbox().unasked();
+        !queued && counted == 0 && self.lost.is_empty()
+    }
+
     /// Why no request has come.
     pub(crate) fn silence(&self) -> Error {
         let kind = if self.link.had_writer() { ErrorKind::TimedOut } else { ErrorKind::NoWriter };

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::link::Link;
 use super::step::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::pipe::{Attempt, Opener, Refusal, Standing};
+use crate::pipe::{Attempt, Opener, Refusal, Sink, Source, Standing};
 
 pub(crate) use pipe::{Pipe, ReadEnd, WriteEnd};
 pub(crate) use session::{Call, Client, Server, Session};
@@ -74,6 +74,14 @@ impl Place {
     /// Fails the next attempt to open with what waiting will not mend.
     pub(crate) fn fail(&self, kind: ErrorKind) {
         self.0.borrow_mut().failure = Some(kind);
+    }
+
+    /// Refuses and fails nothing any more.
+    #[cfg(test)]
+    pub(crate) fn relent(&self) {
+        let spot = &mut *self.0.borrow_mut();
+        spot.refusals.clear();
+        spot.failure = None;
     }
 
     /// How often it was tried to open an end here.
@@ -162,7 +170,11 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { now: Instant::now() }
+        Self::starting_at(Instant::now())
+    }
+
+    pub(crate) fn starting_at(start: Instant) -> Self {
+        Self { now: start }
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
@@ -175,9 +187,19 @@ impl Clock {
     }
 }
 
+/// An end that can be waited on.
+pub(crate) trait Ready {
+    /// What `poll` would say.
+    fn is_ready(&self) -> bool;
+}
+
 /// Whether a front end that sleeps for `wait` would be woken by now.
-pub(crate) fn wakes(link: &Link<ReadOpener, WriteOpener>, wait: Wait, now: Instant) -> bool {
+pub(crate) fn wakes<R, W>(link: &Link<R, W>, wait: Wait, now: Instant) -> bool
+where
+    R: Opener<End: Source + Ready>,
+    W: Opener<End: Sink + Ready>,
+{
     wait.until.passed(now)
-        || wait.readable && link.reader().is_some_and(ReadEnd::is_ready)
-        || wait.writable && link.writer().is_some_and(WriteEnd::is_ready)
+        || wait.readable && link.reader().is_some_and(Ready::is_ready)
+        || wait.writable && link.writer().is_some_and(Ready::is_ready)
 }

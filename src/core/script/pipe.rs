@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 
-use super::Place;
+use super::{Place, Ready};
 use crate::error::Result;
 use crate::pipe::{Read, Sink, Source, Standing, Write};
 
@@ -120,6 +120,28 @@ impl Pipe {
         bytes.drain(..count).collect()
     }
 
+    /// Changes a byte by this pattern of bits.
+    #[cfg(test)]
+    pub(crate) fn flip(&self, at: usize, bits: u8) {
+        if let Some(byte) = self.0.borrow_mut().bytes.get_mut(at) {
+            *byte ^= bits;
+        }
+    }
+
+    /// The byte at this place.
+    #[cfg(test)]
+    pub(crate) fn peek(&self, at: usize) -> Option<u8> {
+        self.0.borrow().bytes.get(at).copied()
+    }
+
+    /// Takes bytes out of the middle.
+    #[cfg(test)]
+    pub(crate) fn lose(&self, at: usize, count: usize) {
+        let bytes = &mut self.0.borrow_mut().bytes;
+        let end = (at + count).min(bytes.len());
+        bytes.drain(at.min(end)..end);
+    }
+
     pub(super) fn is(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -191,9 +213,10 @@ impl ReadEnd {
         let state = self.pipe.0.borrow();
         state.writers == 0 && self.quiet_at != Some(state.writers_ever)
     }
+}
 
-    /// What `poll` would say.
-    pub(crate) fn is_ready(&self) -> bool {
+impl Ready for ReadEnd {
+    fn is_ready(&self) -> bool {
         self.pipe.len() > 0 || self.is_latched()
     }
 }
@@ -206,9 +229,11 @@ impl Source for ReadEnd {
             return Ok(if self.is_latched() { Read::WritersGone } else { Read::NoWriterYet });
         }
         let count = state.reads.draw().min(state.bytes.len()).min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(state.bytes.drain(..count)) {
-            *to = from;
-        }
+        let (first, second) = state.bytes.as_slices();
+        let of_first = count.min(first.len());
+        buffer[..of_first].copy_from_slice(&first[..of_first]);
+        buffer[of_first..count].copy_from_slice(&second[..count - of_first]);
+        state.bytes.drain(..count);
         state.traffic += count as u64;
         Ok(if count == 0 { Read::Empty } else { Read::Bytes(count) })
     }
@@ -240,9 +265,10 @@ impl WriteEnd {
     pub(crate) fn pipe(&self) -> &Pipe {
         &self.pipe
     }
+}
 
-    /// What `poll` would say.
-    pub(crate) fn is_ready(&self) -> bool {
+impl Ready for WriteEnd {
+    fn is_ready(&self) -> bool {
         let state = self.pipe.0.borrow();
         state.readers == 0 || state.free() >= state.atomic
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::retry::STANDING_CHECK;
+use crate::core::script::Ready;
 use crate::error::ErrorKind;
 use crate::framing::Lines;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::core::raw::{RawReading, RawWriting, Unopened};
-use crate::core::script::{Pipe, ReadEnd};
+use crate::core::script::{Pipe, ReadEnd, Ready};
 use crate::error::{Error, ErrorKind};
 use crate::pipe::Refusal;
 

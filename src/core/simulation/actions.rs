@@ -1,0 +1,265 @@
+//! Everything that can happen, in one table: to add something, write a function and a line.
+
+use std::time::Duration;
+
+use super::faults as fault;
+use super::ledger::Told;
+use super::time;
+use super::world::World;
+use crate::core::link::Directions;
+use crate::core::step::Wait;
+use crate::deadline::Deadline;
+
+/// Something that can happen.
+pub(super) struct Action {
+    pub(super) name: &'static str,
+    pub(super) weight: u32,
+    pub(super) kind: Kind,
+    pub(super) act: Act,
+}
+
+/// Does it, and says what exactly; `None` where there was nothing to do.
+type Act = fn(&mut World) -> Option<String>;
+
+/// In which runs something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// In all.
+    Vital,
+    /// More often in some than in others, and not at all in many.
+    Usual,
+    /// Where processes die.
+    Death,
+    /// Where the paths change.
+    Path,
+    /// It may cost messages that nobody is to blame for: in some runs only.
+    Loss,
+}
+
+use Kind::{Death, Loss, Path, Usual, Vital};
+
+pub(super) const ACTIONS: &[Action] = &[
+    action("the client steps", 300, Vital, client_steps),
+    action("the client looks", 60, Vital, client_looks),
+    action("the server steps", 300, Vital, server_steps),
+    action("the server looks", 60, Vital, server_looks),
+    action("the server receives", 200, Vital, receive),
+    action("the server answers", 200, Vital, reply),
+    action("a call", 150, Vital, call),
+    action("a moment passes", 60, Vital, time::moment),
+    action("a wait ends", 30, Vital, time::wait_ends),
+    action("many calls", 5, Usual, many_calls),
+    action("a ping", 30, Usual, ping),
+    action("many pings", 3, Usual, many_pings),
+    action("a place is asked for", 30, Usual, reserve),
+    action("a place is given back", 15, Usual, give_place_back),
+    action("a call is dropped", 20, Usual, drop_call),
+    action("the wait of a call fails", 20, Usual, fail_call),
+    action("the server fails a request", 30, Usual, fail),
+    action("the server refuses a request", 20, Usual, refuse),
+    action("an answer is dropped", 20, Usual, abandon),
+    action("a while passes", 5, Usual, time::while_passes),
+    action("the stall passes", 2, Usual, time::stall_passes),
+    action("the client sleeps", 3, Usual, time::client_sleeps),
+    action("the server sleeps", 3, Usual, time::server_sleeps),
+    action("the client dies", 1, Death, fault::kill_client),
+    action("the server dies", 1, Death, fault::kill_server),
+    action("the client will die", 2, Death, fault::doom_client),
+    action("the server will die", 2, Death, fault::doom_server),
+    action("the client starts anew", 1, Death, fault::restart_client),
+    action("the server starts anew", 1, Death, fault::restart_server),
+    action("the dead are started", 100, Vital, fault::start),
+    action("the dead let go", 60, Vital, fault::bury),
+    action("opening is refused", 4, Path, fault::refuse),
+    action("a path is exchanged", 2, Path, fault::exchange),
+    action("a path is unlinked", 2, Path, fault::unlink),
+    action("an unlinked path comes back", 40, Vital, fault::make),
+    action("a byte flips", 10, Loss, fault::flip),
+    action("bytes are lost", 10, Loss, fault::lose),
+    action("a stranger writes", 10, Loss, fault::stranger),
+];
+
+const fn action(name: &'static str, weight: u32, kind: Kind, act: Act) -> Action {
+    Action { name, weight, kind, act }
+}
+
+/// What was done, where that says nothing more.
+pub(super) fn done() -> Option<String> {
+    Some(String::new())
+}
+
+fn client_steps(world: &mut World) -> Option<String> {
+    let (now, actions) = (world.now(), world.actions);
+    let client = world.client.as_mut().filter(|client| client.life.asleep_until <= actions)?;
+    if client.life.patient && !client.life.is_due(now) {
+        return None;
+    }
+    let directions = directions(client.life.patient, world.random.below(6));
+    client.step(now, directions, &mut world.ledger);
+    if !client.life.process.is_dead() && world.random.once_in(2) {
+        client.look(now, &mut world.ledger);
+    }
+    Some(waiting(client.life.wait(), world))
+}
+
+fn client_looks(world: &mut World) -> Option<String> {
+    let now = world.now();
+    let client = world.client.as_mut()?;
+    client.look(now, &mut world.ledger);
+    done()
+}
+
+fn server_steps(world: &mut World) -> Option<String> {
+    let (now, actions) = (world.now(), world.actions);
+    let server = world.server.as_mut().filter(|server| server.life.asleep_until <= actions)?;
+    if server.life.patient && !server.life.is_due(now) {
+        return None;
+    }
+    let directions = directions(server.life.patient, world.random.below(6));
+    server.step(now, directions);
+    if !server.life.process.is_dead() && world.random.once_in(2) {
+        server.look(now, &mut world.ledger);
+    }
+    Some(waiting(server.life.wait(), world))
+}
+
+fn server_looks(world: &mut World) -> Option<String> {
+    let now = world.now();
+    let server = world.server.as_mut()?;
+    server.look(now, &mut world.ledger);
+    done()
+}
+
+/// Who shares a session with others may leave a direction to them.
+fn directions(patient: bool, draw: usize) -> Directions {
+    match draw {
+        0 if !patient => Directions { read: false, write: true },
+        1 if !patient => Directions { read: true, write: false },
+        _ => Directions::BOTH,
+    }
+}
+
+fn waiting(wait: Option<Wait>, world: &World) -> String {
+    let Some(wait) = wait else { return "and goes on".to_owned() };
+    let until = wait.until.remaining(world.now());
+    format!("and waits: read {}, write {}, {until:?}", wait.readable, wait.writable)
+}
+
+fn call(world: &mut World) -> Option<String> {
+    let now = world.now();
+    let size = match world.random.once_in(4) {
+        true => world.random.length(world.terms.largest),
+        false => world.random.length(500.min(world.terms.largest)),
+    };
+    let deadline = deadline(world);
+    let in_vain = world.random.once_in(30);
+    let client = world.client.as_mut().filter(|client| client.life.is_open())?;
+    if client.is_full(world.terms.max_in_flight) && !in_vain {
+        return None;
+    }
+    let serial = client.call(size, now, deadline, &mut world.ledger);
+    if serial.is_some() && world.random.once_in(2) {
+        client.step_first(now, &mut world.ledger);
+    }
+    Some(format!("{serial:?} of {size} bytes by {:?}", deadline.remaining(now)))
+}
+
+fn many_calls(world: &mut World) -> Option<String> {
+    let calls = world.random.between(2, 40);
+    let made = (0..calls).map_while(|_| call(world)).count();
+    (made > 0).then(|| format!("{made}"))
+}
+
+fn ping(world: &mut World) -> Option<String> {
+    let deadline = deadline(world);
+    let client = world.client.as_mut().filter(|client| client.life.is_open())?;
+    client.ping(deadline).then(String::new)
+}
+
+/// As many as a server answers before somebody reads.
+fn many_pings(world: &mut World) -> Option<String> {
+    let pings = world.random.between(10, 40);
+    let made = (0..pings).map_while(|_| ping(world)).count();
+    (made > 0).then(|| format!("{made}"))
+}
+
+/// Soon, late or never.
+fn deadline(world: &mut World) -> Deadline {
+    let ms = match world.random.below(8) {
+        0 => return Deadline::NEVER,
+        1 => world.random.below(3),
+        2..4 => world.random.between(1, 200),
+        _ => world.random.between(200, 30_000),
+    };
+    Deadline::after(world.now(), Duration::from_millis(ms as u64))
+}
+
+fn reserve(world: &mut World) -> Option<String> {
+    let deadline = deadline(world);
+    let client = world.client.as_mut().filter(|client| client.life.is_open())?;
+    client.reserve(deadline);
+    done()
+}
+
+fn give_place_back(world: &mut World) -> Option<String> {
+    world.client.as_mut()?.give_place_back().map(|place| place.to_string())
+}
+
+fn drop_call(world: &mut World) -> Option<String> {
+    let client = world.client.as_mut().filter(|client| !client.calls.is_empty())?;
+    let at = world.random.below(client.calls.len());
+    let serial = client.calls[at].serial;
+    client.drop_call(at);
+    Some(format!("{serial:?}"))
+}
+
+fn fail_call(world: &mut World) -> Option<String> {
+    let now = world.now();
+    let client = world.client.as_mut().filter(|client| !client.calls.is_empty())?;
+    let at = world.random.below(client.calls.len());
+    let serial = client.calls[at].serial;
+    let fate = client.fail_call(at, now, &mut world.ledger);
+    Some(format!("{serial:?}: {fate}"))
+}
+
+fn receive(world: &mut World) -> Option<String> {
+    let deadline = if world.random.once_in(4) { deadline(world) } else { Deadline::NEVER };
+    let server = world.server.as_mut().filter(|server| server.life.is_open())?;
+    server.receive(deadline).then(String::new)
+}
+
+fn reply(world: &mut World) -> Option<String> {
+    let size = match world.random.once_in(4) {
+        true => world.random.length(world.terms.largest),
+        false => world.random.length(500.min(world.terms.largest)),
+    };
+    answer(world, Told::Reply { size })
+}
+
+fn fail(world: &mut World) -> Option<String> {
+    answer(world, Told::Failure)
+}
+
+fn refuse(world: &mut World) -> Option<String> {
+    answer(world, Told::Refusal)
+}
+
+fn answer(world: &mut World, told: Told) -> Option<String> {
+    let now = world.now();
+    let server = world.server.as_mut().filter(|server| !server.in_hand.is_empty())?;
+    let at = world.random.below(server.in_hand.len());
+    let serial = server.in_hand[at].1;
+    server.answer(at, told, now, &mut world.ledger);
+    if world.random.once_in(2) {
+        server.step_first(now);
+    }
+    Some(format!("{serial}: {told:?}"))
+}
+
+fn abandon(world: &mut World) -> Option<String> {
+    let server = world.server.as_mut().filter(|server| !server.replies.is_empty())?;
+    let at = world.random.below(server.replies.len());
+    let serial = server.replies[at].1;
+    server.abandon(at, &mut world.ledger);
+    Some(format!("{serial}"))
+}

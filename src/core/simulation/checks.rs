@@ -1,0 +1,83 @@
+//! What holds after every action, and what holds when everything has ended. To add something that
+//! must hold, write it here.
+
+use super::client::Client;
+use super::server::Server;
+use super::terms::Terms;
+use super::world::World;
+use crate::core::buffer::Buffer;
+use crate::core::calls::MAX_PINGS;
+
+/// What an outbox may hold beside the messages in it: what is being written, bodies that are kept,
+/// answers that nobody waits for, and places.
+const BESIDE: usize = 160 << 10;
+
+impl World {
+    /// After every action.
+    pub(super) fn check(&self) {
+        if let Some(client) = &self.client {
+            self.check_client(client);
+        }
+        if let Some(server) = &self.server {
+            self.check_server(server);
+        }
+    }
+
+    fn check_client(&self, client: &Client) {
+        let session = &client.life.session;
+        assert_eq!(session.in_flight(), client.calls.len(), "calls in flight that nobody owns");
+        let reserved = client.queue.len() + client.places.len();
+        assert_eq!(session.reserved(), reserved, "places that nobody asked for");
+        let requests = client.calls.iter().filter(|call| call.serial.is_some()).count();
+        assert!(requests <= self.terms.max_in_flight, "more calls than allowed");
+        assert!(session.in_flight() - requests <= MAX_PINGS, "more pings than allowed");
+        let (inbox, outbox) = session.link().held();
+        let serials = client.calls.iter().filter_map(|call| call.serial);
+        let asked: usize = serials.map(|serial| self.ledger.request_size(serial)).sum();
+        // One request may be under way whose call has ended: it was refused at its first part.
+        self.check_memory(inbox, outbox, asked + self.terms.largest);
+    }
+
+    fn check_server(&self, server: &Server) {
+        let (inbox, outbox) = server.life.session.link().held();
+        let serials = server.replies.iter().map(|(_, serial)| *serial);
+        let told: usize = serials.map(|serial| self.ledger.reply_size(serial)).sum();
+        self.check_memory(inbox, outbox, told);
+    }
+
+    fn check_memory(&self, inbox: usize, outbox: usize, messages: usize) {
+        let most = 2 * (self.terms.limit + Buffer::CAPACITY);
+        assert!(inbox <= most, "{inbox} bytes for what has come, and {most} are allowed");
+        let most = 2 * messages + BESIDE;
+        assert!(outbox <= most, "{outbox} bytes for what is to go, and {most} are allowed");
+    }
+
+    /// When both sides have had the time to notice everything: a call that has not ended has a
+    /// reason for that.
+    pub(super) fn check_waiting(&self) {
+        let Terms { lossless, immortal, stable, .. } = self.terms;
+        let client = self.client.as_ref().expect("the client lives in peace");
+        let server = self.server.as_ref().expect("the server lives in peace");
+        let life = server.life.session.link().lives().ours;
+        for serial in client.calls.iter().filter_map(|call| call.serial) {
+            if lossless && stable {
+                assert!(!self.ledger.is_orphan(serial, life), "{serial} outlives its server");
+            }
+            if lossless && stable && immortal {
+                assert!(self.ledger.is_forsaken(serial), "{serial} waits for what never comes");
+            }
+        }
+    }
+
+    /// When nobody wants anything any more and both sides have come to rest.
+    pub(super) fn check_rest(&mut self) {
+        let Terms { lossless, immortal, stable, .. } = self.terms;
+        let client = self.client.as_mut().expect("the client lives in peace");
+        assert!(client.life.session.is_idle(), "something is left of a call at the client");
+        let server = self.server.as_mut().expect("the server lives in peace");
+        assert!(server.life.session.is_idle(), "something is left of a call at the server");
+        // What lost its rest, or its sender, stays until something else needs the place.
+        let assembles = server.life.session.link().is_assembling();
+        assert!(!assembles || !lossless || !immortal || !stable, "a part of a request is left");
+    }
+}

@@ -1,0 +1,222 @@
+//! The client's process: its calls, and what they end with.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::ledger::Ledger;
+use super::life::{Life, Visit};
+use super::messages::{self, Serial};
+use super::process::{Process, ReadOpener, WriteOpener};
+use super::world::stamp;
+use crate::core::client::{Caller, ClientLimits};
+use crate::core::errand::{Calling, Errand, Reserving};
+use crate::core::link::{Directions, Link};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase};
+
+use super::terms::Terms;
+
+/// A client, and who waits on it.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) life: Life<Caller<ReadOpener, WriteOpener>>,
+    /// The first of its lives.
+    first: u64,
+    pub(super) calls: Vec<Call>,
+    pub(super) queue: Vec<Visit<Reserving>>,
+    /// Places that were got and not used yet.
+    pub(super) places: Vec<u64>,
+}
+
+/// A call that has not returned to its caller.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) visit: Visit<Calling>,
+    /// None for a ping.
+    pub(super) serial: Option<Serial>,
+}
+
+impl Client {
+    pub(super) fn new(
+        link: Link<ReadOpener, WriteOpener>,
+        process: Rc<Process>,
+        terms: &Terms,
+    ) -> Self {
+        let limits = ClientLimits {
+            calls: terms.max_in_flight,
+            queued_bytes: usize::MAX,
+            stall: terms.stall,
+        };
+        let first = link.lives().ours;
+        let caller = Caller::new(link, limits, true);
+        let life = Life::new(caller, process, terms.patient);
+        Self { life, first, calls: Vec::new(), queue: Vec::new(), places: Vec::new() }
+    }
+
+    pub(super) fn step(&mut self, now: Instant, directions: Directions, ledger: &mut Ledger) {
+        self.life.step(now, directions);
+        self.decide(ledger);
+        self.hear();
+        self.check_wakeups(now);
+    }
+
+    /// The first step of a call that has just begun.
+    pub(super) fn step_first(&mut self, now: Instant, ledger: &mut Ledger) {
+        self.life.step_first(now);
+        self.decide(ledger);
+        self.hear();
+        self.check_wakeups(now);
+    }
+
+    /// Whether there are as many calls as may be, those to come included.
+    pub(super) fn is_full(&self, most: usize) -> bool {
+        let requests = self.calls.iter().filter(|call| call.serial.is_some()).count();
+        self.places.is_empty() && requests + self.queue.len() >= most
+    }
+
+    /// Begins a call; `None` where there are too many.
+    pub(super) fn call(
+        &mut self,
+        size: usize,
+        now: Instant,
+        deadline: Deadline,
+        ledger: &mut Ledger,
+    ) -> Option<Serial> {
+        let serial = ledger.begun(size, deadline);
+        let mut body = self.life.session.request_body();
+        body.extend_from_slice(&messages::request(serial, size));
+        let calling = Calling::request(body, now, stamp(now), deadline).at(self.places.pop());
+        match self.life.begin(calling, deadline) {
+            Ok(visit) => {
+                ledger.queued(serial, self.first, visit.key);
+                self.calls.push(Call { visit, serial: Some(serial) });
+                Some(serial)
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Overloaded);
+                ledger.call_ended(serial, Err(error), now);
+                None
+            }
+        }
+    }
+
+    /// Begins a ping; answers whether there was room for it.
+    pub(super) fn ping(&mut self, deadline: Deadline) -> bool {
+        let began = self.life.begin(Calling::ping(deadline), deadline);
+        let visit = began.inspect_err(|error| assert_eq!(error.kind(), ErrorKind::Overloaded));
+        self.calls.extend(visit.ok().map(|visit| Call { visit, serial: None }));
+        self.calls.last().is_some_and(|call| call.serial.is_none())
+    }
+
+    /// Asks for a place among the calls in flight.
+    pub(super) fn reserve(&mut self, deadline: Deadline) {
+        self.queue.extend(self.life.begin(Reserving::new(deadline), deadline));
+    }
+
+    /// Everybody who may looks for what there is.
+    pub(super) fn look(&mut self, now: Instant, ledger: &mut Ledger) {
+        let mut calls = std::mem::take(&mut self.calls);
+        calls.retain_mut(|Call { visit, serial }| {
+            let outcome = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
+            match (outcome, serial) {
+                (None, _) => return true,
+                (Some(outcome), Some(serial)) => {
+                    ledger.call_ended(*serial, outcome.map(|event| event.body), now);
+                }
+                (Some(Ok(pong)), None) => ledger.pong(&pong.body),
+                (Some(Err(_)), None) => {}
+            }
+            false
+        });
+        self.calls = calls;
+        self.look_for_places(now);
+        self.hear();
+    }
+
+    fn look_for_places(&mut self, now: Instant) {
+        let mut queue = std::mem::take(&mut self.queue);
+        queue.retain_mut(|visit| {
+            let place = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
+            self.places.extend(place.iter().flatten());
+            place.is_none()
+        });
+        self.queue = queue;
+    }
+
+    /// A call is dropped: its owner no longer wants to know.
+    pub(super) fn drop_call(&mut self, at: usize) {
+        let mut call = self.calls.swap_remove(at);
+        self.life.leave(&mut call.visit);
+        self.hear();
+    }
+
+    /// The wait of a call fails, and its owner is told what became of it.
+    pub(super) fn fail_call(&mut self, at: usize, now: Instant, ledger: &mut Ledger) -> Fate {
+        let Call { mut visit, serial } = self.calls.swap_remove(at);
+        let error = Error::new(ErrorKind::System, Phase::Reply);
+        let error = visit.errand.fail(&mut self.life.session, error);
+        let fate = error.fate().expect("a call that fails has a fate");
+        self.life.leave(&mut visit);
+        if let Some(serial) = serial {
+            ledger.call_ended(serial, Err(error), now);
+        }
+        self.hear();
+        fate
+    }
+
+    pub(super) fn give_place_back(&mut self) -> Option<u64> {
+        let place = self.places.pop()?;
+        self.life.session.give_place_back(place);
+        self.hear();
+        Some(place)
+    }
+
+    /// Nobody wants anything any more.
+    pub(super) fn leave_all(&mut self) {
+        while !self.calls.is_empty() {
+            self.drop_call(0);
+        }
+        while let Some(mut visit) = self.queue.pop() {
+            self.life.leave(&mut visit);
+        }
+        while self.give_place_back().is_some() {}
+    }
+
+    /// The next instant that somebody here waits for.
+    pub(super) fn soonest(&self) -> Deadline {
+        let calls = self.calls.iter().map(|call| call.visit.deadline);
+        let queue = self.queue.iter().map(|visit| visit.deadline);
+        calls.chain(queue).fold(Deadline::NEVER, Deadline::earlier)
+    }
+
+    /// How a call ends is decided in a step, long before its owner looks.
+    fn decide(&self, ledger: &mut Ledger) {
+        let session = &self.life.session;
+        ledger.lives_on(self.first, session.link().lives().ours);
+        let decided = self.calls.iter().filter(|call| session.is_answered(call.visit.key));
+        decided.filter_map(|call| call.serial).for_each(|serial| ledger.decided(serial));
+    }
+
+    /// After a step nobody sleeps for whom there is something to look at.
+    fn check_wakeups(&mut self, now: Instant) {
+        if self.life.process.is_dead() {
+            return;
+        }
+        let session = &mut self.life.session;
+        for Call { visit, serial } in self.calls.iter().filter(|call| !call.visit.may_look(now)) {
+            let ended = session.has_outcome(visit.key, now);
+            assert!(!ended, "call {serial:?} has ended, and nobody was woken");
+        }
+        for visit in self.queue.iter().filter(|visit| !visit.may_look(now)) {
+            assert!(!session.holds_place(visit.key), "there is a place, and nobody was woken");
+        }
+    }
+
+    fn hear(&mut self) {
+        let keys = self.life.wakeups();
+        if !keys.is_empty() {
+            self.calls.iter_mut().for_each(|call| call.visit.hear(&keys));
+            self.queue.iter_mut().for_each(|visit| visit.hear(&keys));
+        }
+    }
+}

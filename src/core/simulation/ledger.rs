@@ -1,0 +1,309 @@
+//! What is true of every call, written down as it happens; whatever anybody is told later is held
+//! against it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::messages::{self, Serial};
+use crate::core::server::Asked;
+use crate::core::wire::{self, Load};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Result};
+
+/// All calls of a run.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    calls: Vec<Record>,
+    /// By the client's first life and the number of the call there.
+    by_key: HashMap<(u64, u64), Serial>,
+    /// The first life of the client whose lives these are.
+    first: HashMap<u64, u64>,
+    /// The last life of a client, by its first.
+    last: HashMap<u64, u64>,
+    /// Which lives of the client have heard from which lives of the server, and which call was the
+    /// next by then.
+    acquainted: HashMap<(u64, u64), Serial>,
+    /// The limit of both sides.
+    limit: usize,
+    /// Whether what is written arrives.
+    reliable: bool,
+    pub(super) counts: Counts,
+}
+
+#[derive(Debug)]
+struct Record {
+    size: usize,
+    /// The life of the client that its server heard.
+    caller: u64,
+    deadline: Deadline,
+    handed_out: bool,
+    /// The life of the server that has it.
+    life: u64,
+    told: Option<Told>,
+    /// Whether the server was told that its answer is written.
+    written: bool,
+    /// Whether it was, when it was decided at the client how the call ends.
+    written_before: Option<bool>,
+    /// Whether the server was told that its answer will never arrive.
+    withdrawn: bool,
+    abandoned: bool,
+    end: Option<End>,
+}
+
+/// What the server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    Reply {
+        size: usize,
+    },
+    Failure,
+    /// A failure that nobody at the server waits for.
+    Refusal,
+}
+
+/// How a call ended for its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Answered,
+    Failed(Fate),
+}
+
+/// How often what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) calls: u64,
+    pub(super) handed_out: u64,
+    pub(super) replies: u64,
+    pub(super) not_sent: u64,
+    pub(super) maybe_delivered: u64,
+    pub(super) delivered: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.handed_out += other.handed_out;
+        self.replies += other.replies;
+        self.not_sent += other.not_sent;
+        self.maybe_delivered += other.maybe_delivered;
+        self.delivered += other.delivered;
+    }
+
+    /// Whether everything happened often.
+    pub(super) fn is_rich(&self) -> bool {
+        let Self { calls, handed_out, replies, not_sent, maybe_delivered, delivered } = *self;
+        let each = [calls, handed_out, replies, not_sent, maybe_delivered, delivered];
+        each.iter().all(|count| *count > 500)
+    }
+}
+
+/// The remaining time travels in microseconds.
+const ROUNDING: Duration = Duration::from_micros(2);
+
+impl Ledger {
+    pub(super) fn new(limit: usize, reliable: bool) -> Self {
+        Self { limit, reliable, ..Self::default() }
+    }
+
+    /// A call is about to begin.
+    pub(super) fn begun(&mut self, size: usize, deadline: Deadline) -> Serial {
+        self.counts.calls += 1;
+        self.calls.push(Record {
+            size,
+            caller: 0,
+            deadline,
+            handed_out: false,
+            life: 0,
+            told: None,
+            written: false,
+            written_before: None,
+            withdrawn: false,
+            abandoned: false,
+            end: None,
+        });
+        (self.calls.len() - 1) as Serial
+    }
+
+    /// It has a number now.
+    pub(super) fn queued(&mut self, serial: Serial, first: u64, id: u64) {
+        let before = self.by_key.insert((first, id), serial);
+        assert_eq!(before, None, "a number is used for two calls");
+    }
+
+    /// A client has come as far as to this life.
+    pub(super) fn lives_on(&mut self, first: u64, now: u64) {
+        let last = self.last.entry(first).or_insert(first);
+        self.first.insert(*last, first);
+        while *last != now {
+            *last = wire::next_epoch(*last);
+            self.first.insert(*last, first);
+        }
+    }
+
+    /// A request is what was asked, in time, for the first time, and its caller was not told that
+    /// it never would be.
+    pub(super) fn handed_out(&mut self, asked: &Asked, life: u64, now: Instant) -> Serial {
+        self.counts.handed_out += 1;
+        let first = *self.first.get(&asked.caller.life()).expect("a client that nobody is");
+        let key = (first, asked.caller.id());
+        let serial = *self.by_key.get(&key).expect("a request that nobody made");
+        let record = &mut self.calls[serial as usize];
+        assert!(
+            asked.message() == messages::request(serial, record.size),
+            "request {serial} is altered"
+        );
+        assert!(!record.handed_out, "request {serial} is handed out twice");
+        assert_ne!(
+            record.end,
+            Some(End::Failed(Fate::NotSent)),
+            "request {serial} was not sent, and is handed out"
+        );
+        assert!(record.size <= self.limit, "request {serial} exceeds the limit");
+        assert!(!record.deadline.passed(now), "request {serial} is handed out too late");
+        let early = asked.deadline.instant().map(|at| at + ROUNDING);
+        let late = record.deadline.instant();
+        assert!(asked.deadline.earlier(record.deadline) == asked.deadline, "more time than asked");
+        assert!(early >= late, "less time than asked");
+        (record.handed_out, record.life) = (true, life);
+        record.caller = asked.caller.life();
+        serial
+    }
+
+    /// The server answers.
+    pub(super) fn told(&mut self, serial: Serial, told: Told) {
+        let before = self.calls[serial as usize].told.replace(told);
+        assert_eq!(before, None, "the harness answers {serial} twice");
+    }
+
+    /// The server's answer was written, or never will be.
+    pub(super) fn reply_ended(&mut self, serial: Serial, outcome: Result<()>) {
+        let record = &mut self.calls[serial as usize];
+        let Err(error) = outcome else { return record.written = true };
+        assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
+        assert_ne!(record.end, Some(End::Answered), "reply {serial} was not sent, and arrived");
+        record.withdrawn = true;
+    }
+
+    /// The server's answer was dropped; the caller may be told so instead.
+    pub(super) fn reply_abandoned(&mut self, serial: Serial) {
+        self.calls[serial as usize].abandoned = true;
+    }
+
+    /// A call has ended at the client; its owner does not know yet.
+    pub(super) fn decided(&mut self, serial: Serial) {
+        let record = &mut self.calls[serial as usize];
+        record.written_before.get_or_insert(record.written);
+    }
+
+    /// A call has ended for its owner.
+    pub(super) fn call_ended(&mut self, serial: Serial, outcome: Result<Vec<u8>>, now: Instant) {
+        let (limit, reliable, next) = (self.limit, self.reliable, self.calls.len() as Serial);
+        let record = &mut self.calls[serial as usize];
+        assert_eq!(record.end, None, "the harness ends {serial} twice");
+        match outcome {
+            Ok(reply) => {
+                self.counts.replies += 1;
+                record.believe(serial, &reply);
+                let lives = (record.caller, record.life);
+                self.acquainted.entry(lives).or_insert(next);
+                record.end = Some(End::Answered);
+            }
+            Err(error) => {
+                let fate = error.fate().expect("a call that fails has a fate");
+                match fate {
+                    Fate::NotSent => self.counts.not_sent += 1,
+                    Fate::MaybeDelivered => self.counts.maybe_delivered += 1,
+                    Fate::Delivered => self.counts.delivered += 1,
+                }
+                record.blame(serial, &error, fate, limit, now);
+                let unheard =
+                    record.written_before == Some(true) && error.kind() == ErrorKind::PeerClosed;
+                assert!(!unheard || !reliable, "the last words of a server, to {serial}, are lost");
+                record.end = Some(End::Failed(fate));
+            }
+        }
+    }
+
+    pub(super) fn request_size(&self, serial: Serial) -> usize {
+        self.calls[serial as usize].size
+    }
+
+    pub(super) fn reply_size(&self, serial: Serial) -> usize {
+        self.calls[serial as usize].reply_size()
+    }
+
+    /// Whether a server has this request that is not this one, and that the client knew when it
+    /// called: what is addressed to whoever reads may be any server's.
+    pub(super) fn is_orphan(&self, serial: Serial, life: u64) -> bool {
+        let record = &self.calls[serial as usize];
+        let known = self.acquainted.get(&(record.caller, record.life));
+        record.handed_out && record.life != life && known.is_some_and(|next| *next <= serial)
+    }
+
+    /// Whether a server has let this call down: nothing may come of it before its deadline. Refusals
+    /// among them, of which a server gives up those that would pile up.
+    pub(super) fn is_forsaken(&self, serial: Serial) -> bool {
+        let record = &self.calls[serial as usize];
+        let refused = record.told == Some(Told::Refusal) || record.size > self.limit;
+        record.withdrawn || record.abandoned || refused
+    }
+
+    /// A server says how much it has to do.
+    pub(super) fn pong(&mut self, body: &[u8]) {
+        let load = Load::from_bytes(body).filter(|_| body.len() == Load::LEN);
+        let load = load.expect("a pong says how much there is to do");
+        assert!(load.taken <= self.counts.handed_out, "{load:?}: nobody was given that many");
+        assert!(load.in_hand <= load.taken, "{load:?}: more than were ever handed out");
+        assert!(load.waiting <= self.calls.len() as u64, "{load:?}: nobody made that many");
+    }
+
+    /// Whether this call was answered.
+    pub(super) fn is_answered(&self, serial: Serial) -> bool {
+        self.calls[serial as usize].end == Some(End::Answered)
+    }
+}
+
+impl Record {
+    /// A reply is the server's, to this request.
+    fn believe(&self, serial: Serial, reply: &[u8]) {
+        assert!(self.handed_out, "a reply to {serial}, which nobody has seen");
+        let Some(Told::Reply { size }) = self.told else {
+            panic!("a reply to {serial}, which got {:?}", self.told)
+        };
+        assert!(reply == messages::reply(serial, size), "the reply to {serial} is another");
+        assert!(!self.withdrawn, "reply {serial} was not sent, and arrives");
+    }
+
+    fn reply_size(&self) -> usize {
+        match self.told {
+            Some(Told::Reply { size }) => size,
+            _ => 0,
+        }
+    }
+
+    /// An error is true.
+    fn blame(&self, serial: Serial, error: &Error, fate: Fate, limit: usize, now: Instant) {
+        match fate {
+            Fate::NotSent => assert!(!self.handed_out, "{serial} was handed out: {error}"),
+            Fate::Delivered => assert!(self.handed_out, "{serial} was not handed out: {error}"),
+            Fate::MaybeDelivered => {}
+        }
+        match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::NoWriter => {
+                assert!(self.deadline.passed(now), "{serial} ends too early: {error}");
+            }
+            ErrorKind::TooLarge => {
+                assert!(
+                    self.size.max(self.reply_size()) > limit,
+                    "{serial} is not too large: {error}"
+                );
+            }
+            ErrorKind::Remote | ErrorKind::Codec => {
+                let failed = matches!(self.told, Some(Told::Failure | Told::Refusal))
+                    && error.detail() == Some(&messages::words(serial));
+                assert!(failed || self.abandoned, "the server said no such thing: {error}");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The end of a run: nothing goes wrong any more, both sides live and do what they are asked for at
+//! once, and are stepped when what they wait for has come and at no other time. Then every call is
+//! answered; where both sides wait for what will never come, the run hangs.
+
+use std::time::{Duration, Instant};
+
+use super::ledger::Told;
+use super::world::World;
+use crate::core::link::Directions;
+use crate::deadline::Deadline;
+
+/// Until everybody has noticed what has happened before: later than the longest stall and the
+/// longest time that a path is not looked at.
+const NOTICED: Duration = Duration::from_millis(2500);
+
+/// A call in peace takes no longer, however large it is.
+const LONGEST: Duration = Duration::from_millis(1000);
+
+/// Steps in a row in which nothing ends: a large message in tiny pieces over a small FIFO takes many.
+const MOST_STEPS: u64 = 200_000;
+
+impl World {
+    pub(super) fn end_in_peace(&mut self) {
+        self.make_peace();
+        self.run_for(NOTICED, |world| world.no_calls());
+        self.check_waiting();
+        self.leave_all();
+        self.run_for(NOTICED, |_| false);
+        if !self.terms.lossless && self.is_client_misled() {
+            self.start_client();
+            self.run_for(NOTICED, |_| false);
+        }
+        for size in [0, 100, 1000, self.terms.largest, 10] {
+            self.call_in_peace(size.min(self.terms.limit));
+        }
+        self.ping_in_peace();
+        self.run_for(NOTICED, |_| false);
+        self.check_rest();
+    }
+
+    fn make_peace(&mut self) {
+        for place in [&self.requests, &self.replies] {
+            place.relent();
+            if !place.exists() {
+                place.make(self.terms.capacity);
+            }
+        }
+        self.bury();
+        if self.client.is_none() {
+            self.start_client();
+        }
+        if self.server.is_none() {
+            self.start_server();
+        }
+        if let Some(client) = &mut self.client {
+            client.life.make_peace();
+        }
+        if let Some(server) = &mut self.server {
+            server.life.make_peace();
+        }
+    }
+
+    /// Whether the client speaks to a server that is gone. Where the next one opened its end before
+    /// the client had read the last words of the one before, nothing but an answer tells of the
+    /// change; where that is lost, all that the client says is dropped as meant for another. Only
+    /// a new life of either side helps.
+    fn is_client_misled(&self) -> bool {
+        let client =
+            self.client.as_ref().map_or(0, |client| client.life.session.link().lives().peer);
+        let server =
+            self.server.as_ref().map_or(0, |server| server.life.session.link().lives().ours);
+        client != 0 && client != server
+    }
+
+    fn no_calls(&self) -> bool {
+        self.client.as_ref().is_none_or(|client| client.calls.is_empty())
+    }
+
+    fn leave_all(&mut self) {
+        if let Some(client) = &mut self.client {
+            client.leave_all();
+        }
+    }
+
+    fn call_in_peace(&mut self, size: usize) {
+        let now = self.now();
+        let client = self.client.as_mut().expect("the client lives in peace");
+        let serial = client.call(size, now, Deadline::NEVER, &mut self.ledger);
+        let serial = serial.expect("there is room for a call in peace");
+        client.step_first(now, &mut self.ledger);
+        self.run_for(LONGEST, |world| world.no_calls());
+        assert!(self.no_calls(), "call {serial} hangs: {}", self.standstill());
+        assert!(self.ledger.is_answered(serial), "call {serial} fails in peace");
+    }
+
+    fn ping_in_peace(&mut self) {
+        let client = self.client.as_mut().expect("the client lives in peace");
+        client.ping(Deadline::NEVER);
+        self.run_for(LONGEST, |world| world.no_calls());
+        assert!(self.no_calls(), "a ping hangs: {}", self.standstill());
+    }
+
+    /// Goes on from one awaited event or instant to the next, until there is enough or this time
+    /// is over.
+    fn run_for(&mut self, time: Duration, enough: impl Fn(&Self) -> bool) {
+        let end = self.now() + time;
+        let mut steps = 0;
+        loop {
+            while self.work() {
+                self.check();
+                steps += 1;
+                assert!(steps < MOST_STEPS, "endless work: {}", self.standstill());
+            }
+            if enough(self) || self.now() >= end {
+                return;
+            }
+            let next = self.soonest().earlier(Deadline::at(end)).instant().unwrap_or(end);
+            self.clock.now = next.max(self.now());
+        }
+    }
+
+    /// Does what is due now; answers whether there was anything.
+    fn work(&mut self) -> bool {
+        let now = self.now();
+        let (client, server) = (self.client_works(now), self.server_works(now));
+        client || server
+    }
+
+    fn client_works(&mut self, now: Instant) -> bool {
+        let Some(client) = &mut self.client else { return false };
+        let due = client.life.is_due(now);
+        if due {
+            client.step(now, Directions::BOTH, &mut self.ledger);
+        }
+        let calls = client.calls.len();
+        client.look(now, &mut self.ledger);
+        due || client.calls.len() < calls
+    }
+
+    fn server_works(&mut self, now: Instant) -> bool {
+        let Some(server) = &mut self.server else { return false };
+        if server.life.is_open() {
+            server.receive(Deadline::NEVER);
+        }
+        let due = server.life.is_due(now);
+        if due {
+            server.step(now, Directions::BOTH);
+        }
+        server.look(now, &mut self.ledger);
+        let asked = !server.in_hand.is_empty();
+        while !server.in_hand.is_empty() {
+            let size = self.random.length(self.terms.largest.min(self.terms.limit));
+            server.answer(0, Told::Reply { size }, now, &mut self.ledger);
+        }
+        due || asked
+    }
+
+    /// The next instant that somebody waits for.
+    pub(super) fn soonest(&self) -> Deadline {
+        let client = self.client.as_ref().map(|client| {
+            let wait = client.life.wait().map_or(Deadline::NEVER, |wait| wait.until);
+            wait.earlier(client.soonest())
+        });
+        let server = self.server.as_ref().map(|server| {
+            let wait = server.life.wait().map_or(Deadline::NEVER, |wait| wait.until);
+            wait.earlier(server.soonest())
+        });
+        client.into_iter().chain(server).fold(Deadline::NEVER, Deadline::earlier)
+    }
+
+    /// What both sides wait for.
+    fn standstill(&self) -> String {
+        let client = self.client.as_ref().map(|client| client.life.wait());
+        let server = self.server.as_ref().map(|server| server.life.wait());
+        let (requests, replies) = (self.requests.pipe().len(), self.replies.pipe().len());
+        format!(
+            "the client waits for {client:?}, the server for {server:?}; {requests} bytes of \
+             requests and {replies} of replies lie in the FIFOs"
+        )
+    }
+}
