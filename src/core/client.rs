@@ -435,6 +435,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         let departure = self.link.begin_life();
         self.link.stats.poisoned += 1;
         self.end_calls(departure, ErrorKind::Poisoned);
+        self.link.doubt_peer();
         Error::new(ErrorKind::TimedOut, Phase::Cancel)
     }
 
@@ -488,6 +489,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                     .with_fate(Fate::NotSent)
             }
             TakenBack::Written => {
+                self.link.doubt_peer();
                 let silent = self.link.had_writer();
                 let kind = if silent { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
                 Error::new(kind, Phase::Reply).with_fate(Fate::MaybeDelivered)

@@ -30,6 +30,8 @@ pub(crate) struct Inbox {
     in_time: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
+    /// Whether that life may have ended unnoticed.
+    doubted: bool,
     /// Whether a peer was heard while another was known.
     relieved: bool,
     /// Whoever said something last; zero for nobody since the last peer left.
@@ -90,6 +92,7 @@ impl Inbox {
             passing: None,
             in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
+            doubted: false,
             relieved: false,
             speaker: 0,
             shunned: 0,
@@ -116,6 +119,18 @@ impl Inbox {
     /// Whether another life than the one that was known has spoken since this was asked last.
     pub(crate) fn take_relief(&mut self) -> bool {
         std::mem::take(&mut self.relieved)
+    }
+
+    /// Our life, and the one that is spoken to; zero for whoever reads.
+    pub(crate) fn addresses(&self) -> Lives {
+        Lives { peer: if self.doubted { 0 } else { self.lives.peer }, ..self.lives }
+    }
+
+    /// The peer has not answered in time: what is said from here on is for whoever reads, until it
+    /// is heard again. Where the next life opened its end before the last words of this one were
+    /// read, nothing else tells of the change.
+    pub(crate) fn doubt_peer(&mut self) {
+        self.doubted = true;
     }
 
     /// The peer has left; whoever comes next has another life.
@@ -385,6 +400,7 @@ impl Inbox {
             // Only who knows our life can speak of its own as the current one.
             let known = std::mem::replace(&mut self.lives.peer, event.from);
             self.relieved |= known != 0 && known != event.from;
+            self.doubted = false;
         }
         self.speaker = event.from;
         self.stats.events += 1;

@@ -288,6 +288,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         std::mem::take(&mut self.hung_up)
     }
 
+    /// The peer has not answered in time: it may be gone, and another in its place.
+    pub(crate) fn doubt_peer(&mut self) {
+        self.inbox.doubt_peer();
+    }
+
     /// Nobody has waited for anything to be written; from here on somebody does.
     pub(crate) fn restart_stall(&mut self) {
         self.stalled_since = None;
@@ -346,7 +351,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             wait.until = wait.until.earlier(opening.until);
         }
         let Some(writer) = self.outgoing.end_mut() else { return Ok(()) };
-        let wrote = self.outbox.step(writer, self.inbox.lives());
+        let wrote = self.outbox.step(writer, self.inbox.addresses());
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
             Wrote::All => {
                 self.stalled_since = None;

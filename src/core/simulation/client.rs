@@ -124,7 +124,7 @@ impl Client {
                     ledger.call_ended(*serial, outcome.map(|event| event.body), now);
                 }
                 (Some(Ok(pong)), None) => ledger.pong(&pong.body),
-                (Some(Err(_)), None) => {}
+                (Some(Err(_)), None) => ledger.doubted(self.life.session.link().lives().ours),
             }
             false
         });

@@ -1,7 +1,7 @@
 //! What is true of every call, written down as it happens; whatever anybody is told later is held
 //! against it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::messages::{self, Serial};
@@ -23,6 +23,8 @@ pub(super) struct Ledger {
     /// Which lives of the client have heard from which lives of the server, and which call was the
     /// next by then.
     acquainted: HashMap<(u64, u64), Serial>,
+    /// Lives of the client that were not answered in time, and speak to whoever reads since.
+    doubting: HashSet<u64>,
     /// The limit of both sides.
     limit: usize,
     /// Whether what is written arrives.
@@ -216,12 +218,23 @@ impl Ledger {
                     Fate::Delivered => self.counts.delivered += 1,
                 }
                 record.blame(serial, &error, fate, limit, now);
-                let unheard =
-                    record.written_before == Some(true) && error.kind() == ErrorKind::PeerClosed;
+                // Who speaks to whoever reads may take the next server for the end of this one.
+                let unheard = record.written_before == Some(true)
+                    && error.kind() == ErrorKind::PeerClosed
+                    && !self.doubting.contains(&record.caller);
                 assert!(!unheard || !reliable, "the last words of a server, to {serial}, are lost");
                 record.end = Some(End::Failed(fate));
+                let caller = record.caller;
+                if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::NoWriter) {
+                    self.doubted(caller);
+                }
             }
         }
+    }
+
+    /// This life of the client was not answered in time.
+    pub(super) fn doubted(&mut self, caller: u64) {
+        self.doubting.insert(caller);
     }
 
     pub(super) fn request_size(&self, serial: Serial) -> usize {
@@ -237,7 +250,9 @@ impl Ledger {
     pub(super) fn is_orphan(&self, serial: Serial, life: u64) -> bool {
         let record = &self.calls[serial as usize];
         let known = self.acquainted.get(&(record.caller, record.life));
-        record.handed_out && record.life != life && known.is_some_and(|next| *next <= serial)
+        let addressed =
+            known.is_some_and(|next| *next <= serial) && !self.doubting.contains(&record.caller);
+        record.handed_out && record.life != life && addressed
     }
 
     /// Whether a server has let this call down: nothing may come of it before its deadline. Refusals

@@ -344,3 +344,32 @@ fn a_server_that_is_heard_ends_the_calls_of_the_one_before() {
     }
     assert_eq!(call_anew(&mut session), reply_to(b"anew"));
 }
+
+#[test]
+fn a_client_that_missed_a_change_of_servers_finds_the_next_after_one_deadline() {
+    let mut session = session();
+    let answered = session.call(b"answered", ms(10_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        echo(session.server(), asked);
+    }
+    session.step_server();
+    // The client has not heard of the server yet, so this is for whoever reads: the next one.
+    session.call(b"held", ms(60_000)).unwrap();
+    let now = session.clock.now;
+    let only_write = Directions { read: false, write: true };
+    session.client().step(now, only_write).unwrap();
+    session.kill_server();
+    session.start_server();
+    // With the request the next server opens the replies, where the last words of the one before
+    // still lie: the client learns of a server that is gone, and never sees a FIFO without one.
+    assert_eq!(session.step_server().len(), 1);
+    let pings = [(); 2].map(|()| {
+        let ping = session.ping(ms(500)).unwrap();
+        session.run(ms(600), echo);
+        session.outcome(ping).unwrap().is_ok()
+    });
+    assert!(session.outcome(answered).unwrap().is_ok());
+    assert_eq!(pings, [false, true]);
+    assert_eq!(call_anew(&mut session), reply_to(b"anew"));
+}
