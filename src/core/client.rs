@@ -106,6 +106,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.is_answered(id)
     }
 
+    /// Whether nothing of a call's request is left to be written.
+    #[cfg(test)]
+    pub(crate) fn is_written(&mut self, id: CallId) -> bool {
+        self.calls.ticket(id).is_some_and(|ticket| !self.link.outbox().holds(ticket))
+    }
+
     /// Whether a call would end if its owner looked.
     #[cfg(test)]
     pub(crate) fn has_outcome(&mut self, id: CallId, now: Instant) -> bool {

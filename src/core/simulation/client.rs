@@ -9,7 +9,7 @@ use super::messages::{self, Serial};
 use super::process::{Process, ReadOpener, WriteOpener};
 use super::world::stamp;
 use crate::core::client::{Caller, ClientLimits};
-use crate::core::errand::{Calling, Errand, Reserving};
+use crate::core::errand::{Calling, Errand, Key, Reserving};
 use crate::core::link::{Directions, Link};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase};
@@ -54,8 +54,12 @@ impl Client {
     }
 
     pub(super) fn step(&mut self, now: Instant, directions: Directions, ledger: &mut Ledger) {
+        let (departures, written) = (self.departures(), self.written());
         self.life.step(now, directions);
         self.decide(ledger);
+        if self.departures() > departures {
+            self.check_departure(&written);
+        }
         self.hear();
         self.check_wakeups(now);
     }
@@ -195,6 +199,23 @@ impl Client {
         ledger.lives_on(self.first, session.link().lives().ours);
         let decided = self.calls.iter().filter(|call| session.is_answered(call.visit.key));
         decided.filter_map(|call| call.serial).for_each(|serial| ledger.decided(serial));
+    }
+
+    fn departures(&self) -> u64 {
+        self.life.session.link().stats().peers_lost
+    }
+
+    /// Calls of which nothing is left to be written.
+    fn written(&mut self) -> Vec<Key> {
+        let (session, calls) = (&mut self.life.session, &self.calls);
+        calls.iter().map(|call| call.visit.key).filter(|key| session.is_written(*key)).collect()
+    }
+
+    /// With its server a call ends, unless it was still to be written to the next.
+    fn check_departure(&self, written: &[Key]) {
+        let session = &self.life.session;
+        let ends = written.iter().all(|key| session.is_answered(*key));
+        assert!(ends, "a call does not end with its server");
     }
 
     /// After a step nobody sleeps for whom there is something to look at.
