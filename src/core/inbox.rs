@@ -32,8 +32,8 @@ pub(crate) struct Inbox {
     lives: Lives,
     /// Whether that life may have ended unnoticed.
     doubted: bool,
-    /// Whether a peer was heard while another was known.
-    relieved: bool,
+    /// The peer that was known when another was heard.
+    relieved: Option<u64>,
     /// Whoever said something last; zero for nobody since the last peer left.
     speaker: u64,
     /// A life that was given up, and is not listened to; zero for none.
@@ -93,7 +93,7 @@ impl Inbox {
             in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
             doubted: false,
-            relieved: false,
+            relieved: None,
             speaker: 0,
             shunned: 0,
             farewell: 0,
@@ -102,6 +102,7 @@ impl Inbox {
     }
 
     /// Our life, and that of the peer that was heard last.
+    #[cfg(test)]
     pub(crate) fn lives(&self) -> Lives {
         self.lives
     }
@@ -116,9 +117,14 @@ impl Inbox {
         self.farewell
     }
 
-    /// Whether another life than the one that was known has spoken since this was asked last.
-    pub(crate) fn take_relief(&mut self) -> bool {
-        std::mem::take(&mut self.relieved)
+    /// The life that was known before another spoke, if that has happened since this was asked last.
+    pub(crate) fn take_relieved(&mut self) -> Option<u64> {
+        self.relieved.take()
+    }
+
+    /// The life that was heard last; zero for none.
+    pub(crate) fn peer(&self) -> u64 {
+        self.lives.peer
     }
 
     /// Our life, and the one that is spoken to; zero for whoever reads.
@@ -399,7 +405,9 @@ impl Inbox {
         if event.to != 0 {
             // Only who knows our life can speak of its own as the current one.
             let known = std::mem::replace(&mut self.lives.peer, event.from);
-            self.relieved |= known != 0 && known != event.from;
+            if known != 0 && known != event.from {
+                self.relieved = Some(known);
+            }
             self.doubted = false;
         }
         self.speaker = event.from;

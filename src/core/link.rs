@@ -143,7 +143,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// The life of the peer, where it is known.
     pub(crate) fn peer(&self) -> u64 {
-        self.inbox.lives().peer
+        self.inbox.peer()
     }
 
     /// Whether nothing is to be done any more.
@@ -449,8 +449,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// our pipe was without a writer in between or not.
     fn hear(&mut self) {
         self.inbox.hear(&mut self.outbox);
-        if self.inbox.take_relief() && self.one_peer {
-            self.depart();
+        if let Some(known) = self.inbox.take_relieved().filter(|_| self.one_peer) {
+            self.depart(known);
         }
     }
 
@@ -471,21 +471,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Everything that the peer has written is read. If it is gone, that was all.
     fn end_of_last_words(&mut self) {
         if self.leaving {
-            self.depart();
+            self.depart(self.inbox.peer());
         }
     }
 
     /// The peer has left, and another life of it may have come so soon that our pipe was never
     /// without a reader: this is the only sign of it.
     fn end_peers_life(&mut self) {
-        if self.one_peer && self.inbox.lives().peer != 0 {
-            self.depart();
+        if self.one_peer && self.inbox.peer() != 0 {
+            self.depart(self.inbox.peer());
         }
     }
 
-    fn depart(&mut self) {
+    fn depart(&mut self, peer: u64) {
         self.leaving = false;
-        let peer = self.inbox.lives().peer;
         let farewell = peer != 0 && self.inbox.farewell() == peer;
         self.inbox.forget_peer();
         if self.one_peer {

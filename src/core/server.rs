@@ -183,7 +183,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// the end of the FIFO. Answers whether anything was done.
     fn see_off(&mut self) -> bool {
         let leaves = self.client != 0 && self.link.farewell() == self.client;
-        if !leaves || self.link.has_events() || !self.is_idle() {
+        if !leaves || self.link.has_events() || !self.has_answered() {
             return false;
         }
         if !self.seen_off {
@@ -198,7 +198,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// Whether all that was taken is answered to the last byte.
-    fn is_idle(&mut self) -> bool {
+    fn has_answered(&mut self) -> bool {
         self.hands.len() == 0 && self.link.outbox().is_empty()
     }
 
@@ -213,7 +213,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let next = match self.closing.stage() {
             Stage::Draining => {
                 let declined = self.decline_requests();
-                match self.is_idle() {
+                match self.has_answered() {
                     false => return declined,
                     true if self.link.writer().is_none() => Stage::Done,
                     true => {
@@ -222,7 +222,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                     }
                 }
             }
-            Stage::Saying if self.is_idle() => Stage::Done,
+            Stage::Saying if self.has_answered() => Stage::Done,
             Stage::Open | Stage::Saying | Stage::Hearing | Stage::Done => return false,
         };
         self.closing.enter(next, &mut self.wakeups);

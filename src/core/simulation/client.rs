@@ -8,9 +8,10 @@ use super::life::{Life, Visit};
 use super::messages::{self, Serial};
 use super::process::{Process, ReadOpener, WriteOpener};
 use super::world::stamp;
-use crate::core::client::{Caller, ClientLimits};
+use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::errand::{Calling, Errand, Key, Reserving};
 use crate::core::link::{Directions, Link};
+use crate::core::reconnect::Reconnect;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase};
 
@@ -47,8 +48,9 @@ impl Client {
             queued_bytes: usize::MAX,
             stall: terms.stall,
         };
+        let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::OnNextCall };
         let first = link.lives().ours;
-        let caller = Caller::new(link, limits, true);
+        let caller = Caller::new(link, limits, manners);
         let life = Life::new(caller, process, terms.patient);
         Self { life, first, calls: Vec::new(), queue: Vec::new(), places: Vec::new() }
     }
