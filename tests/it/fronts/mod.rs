@@ -14,11 +14,13 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fifowire::awaited::{FifoReader, FifoWriter};
 use fifowire::codec::Bytes;
-use fifowire::{EndOfWriters, Error, ErrorKind, Pair, Pong, Result};
+use fifowire::{EndOfWriters, Error, ErrorKind, LinkStats, Pair, Pong, Result};
+use futures_util::future::join_all;
 
 use crate::support::log::current_span;
 use crate::support::time::until;
@@ -37,6 +39,12 @@ pub(crate) trait Front: 'static {
     fn prepare();
 
     fn block_on<T>(future: impl Future<Output = T>) -> T;
+
+    /// Plays so many parties at the same time, on one client if they like: threads, or tasks.
+    fn together<P: Future<Output = ()>>(
+        parties: usize,
+        party: impl Fn(usize) -> P + Sync,
+    ) -> impl Future<Output = ()>;
 
     fn sender(path: &Path, timeout: Duration) -> impl Future<Output = Result<Self::Sender>>;
     fn send(sender: &mut Self::Sender, message: &[u8]) -> impl Future<Output = Result<()>>;
@@ -66,6 +74,7 @@ pub(crate) trait Front: 'static {
     ) -> impl Future<Output = Result<Vec<u8>>>;
     fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Pong>>;
     fn in_flight(client: &Self::Client) -> usize;
+    fn client_stats(client: &Self::Client) -> LinkStats;
     fn close_client(client: &Self::Client, drain: Duration) -> impl Future<Output = bool>;
     /// Begins a call, closes the connection at once when `until` returns, and answers when.
     fn begin_and_abort(
@@ -88,6 +97,9 @@ pub(crate) trait Front: 'static {
         server: &mut Self::Server,
         started: mpsc::Sender<()>,
     ) -> impl Future<Output = Result<()>>;
+    /// Serves as [`linger`](Self::linger), and others while it waits.
+    fn hold(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
+    fn server_stats(server: &Self::Server) -> LinkStats;
     /// Serves until a request says "stop": echoes, fails at "fail", panics at "panic".
     fn obey(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
 
@@ -121,6 +133,16 @@ fn obeyed(message: &[u8]) -> Option<Result<Vec<u8>, String>> {
     }
 }
 
+/// Plays so many parties, each on a thread of its own.
+fn on_threads(parties: usize, party: impl Fn(usize) + Sync) {
+    thread::scope(|threads| {
+        for at in 0..parties {
+            let party = &party;
+            threads.spawn(move || party(at));
+        }
+    });
+}
+
 pub(crate) struct Blocking;
 
 impl Front for Blocking {
@@ -140,6 +162,10 @@ impl Front for Blocking {
             Poll::Ready(answer) => answer,
             Poll::Pending => panic!("it blocks, and is never pending"),
         }
+    }
+
+    async fn together<P: Future<Output = ()>>(parties: usize, party: impl Fn(usize) -> P + Sync) {
+        on_threads(parties, |at| Self::block_on(party(at)));
     }
 
     async fn sender(path: &Path, timeout: Duration) -> Result<Self::Sender> {
@@ -203,6 +229,10 @@ impl Front for Blocking {
         client.in_flight()
     }
 
+    fn client_stats(client: &Self::Client) -> LinkStats {
+        client.stats()
+    }
+
     async fn close_client(client: &Self::Client, drain: Duration) -> bool {
         client.close(drain)
     }
@@ -256,6 +286,25 @@ impl Front for Blocking {
         })
     }
 
+    async fn hold(server: &mut Self::Server) -> Result<()> {
+        let mut held = Vec::new();
+        for request in server.requests() {
+            let fifowire::Request { value, responder } = request?;
+            held.retain(|responder: &Self::Responder| !responder.is_cancelled());
+            match &*value {
+                b"wait" => held.push(responder),
+                b"stop" => return responder.send(&value),
+                // Whoever asked may have gone.
+                _ => drop(responder.send(&value)),
+            }
+        }
+        Ok(())
+    }
+
+    fn server_stats(server: &Self::Server) -> LinkStats {
+        server.stats()
+    }
+
     async fn obey(server: &mut Self::Server) -> Result<()> {
         server.serve(|message, context| {
             obeyed(&message).unwrap_or_else(|| {
@@ -291,6 +340,14 @@ pub(crate) trait BlockOn: 'static {
     fn prepare() {}
 
     fn block_on<T>(future: impl Future<Output = T>) -> T;
+
+    /// Plays so many parties: tasks of one thread, unless told otherwise.
+    fn together<P: Future<Output = ()>>(
+        parties: usize,
+        party: impl Fn(usize) -> P + Sync,
+    ) -> impl Future<Output = ()> {
+        async move { drop(join_all((0..parties).map(party)).await) }
+    }
 }
 
 pub(crate) enum CurrentThread {}
@@ -307,6 +364,11 @@ impl BlockOn for MultiThread {
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         runtime.worker_threads(2).enable_all().build().unwrap().block_on(future)
+    }
+
+    async fn together<P: Future<Output = ()>>(parties: usize, party: impl Fn(usize) -> P + Sync) {
+        let runtime = tokio::runtime::Handle::current();
+        on_threads(parties, |at| runtime.block_on(party(at)));
     }
 }
 
@@ -340,6 +402,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         B::block_on(future)
+    }
+
+    async fn together<P: Future<Output = ()>>(parties: usize, party: impl Fn(usize) -> P + Sync) {
+        B::together(parties, party).await;
     }
 
     async fn sender(path: &Path, timeout: Duration) -> Result<Self::Sender> {
@@ -404,6 +470,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         client.in_flight()
     }
 
+    fn client_stats(client: &Self::Client) -> LinkStats {
+        client.stats()
+    }
+
     async fn close_client(client: &Self::Client, drain: Duration) -> bool {
         client.close(drain).await
     }
@@ -461,6 +531,14 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
             }
         };
         server.serve(handler).await
+    }
+
+    async fn hold(server: &mut Self::Server) -> Result<()> {
+        Self::linger(server, mpsc::channel().0).await
+    }
+
+    fn server_stats(server: &Self::Server) -> LinkStats {
+        server.stats()
     }
 
     async fn obey(server: &mut Self::Server) -> Result<()> {

@@ -24,6 +24,7 @@ pub(crate) const LENGTH_AT: usize = 8;
 pub(crate) const DATA: u8 = 1;
 pub(crate) const REQUEST: u8 = 2;
 pub(crate) const REPLY: u8 = 3;
+pub(crate) const CANCEL: u8 = 5;
 pub(crate) const PING: u8 = 7;
 pub(crate) const PONG: u8 = 8;
 
@@ -87,6 +88,16 @@ impl Frame {
         let (version, kind) = (head[4], head[5]);
         let (epoch, to, id) = (word(12), word(20), word(28));
         Some((Self { version, kind, flags, epoch, to, id, payload }, end + 4))
+    }
+
+    /// An answer of this kind to this frame, from another life.
+    pub(crate) fn answer(&self, kind: u8, epoch: u64, payload: &[u8]) -> Self {
+        Self { to: self.epoch, ..Self::new(kind, epoch, self.id, payload) }
+    }
+
+    /// The message of a request that is no part.
+    pub(crate) fn asked(&self) -> &[u8] {
+        &self.payload[16..]
     }
 
     /// The same with its mask taken off, where it has one.

@@ -1,0 +1,141 @@
+//! Some call with 200 KB both ways without a pause; another begins calls that linger at the server,
+//! and cancels them. Nobody waits for the others' bytes, and nothing is torn.
+
+use std::cell::Cell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fifowire::{ErrorKind, Fate, Pair};
+
+use super::{LARGE, LIMIT, PATIENCE};
+use crate::fronts::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
+use crate::support::random::Random;
+use crate::support::scene::{Role, play};
+use crate::support::{Line, Scene, ms};
+
+const SENDERS: usize = 3;
+
+/// Several wait for the begin of their call at a time, which is behind the bytes of the senders.
+const CANCELLERS: usize = 6;
+const CANCELS: usize = 50;
+
+/// What a cancel may take at p99: a bound on a deadline, whatever the machine.
+const WITHIN: Duration = ms(50);
+
+#[test]
+fn a4_a_blocking_client_cancels_beside_200_kb() {
+    play(LIMIT, &roles::<Blocking>(), Blocking::prepare, |scene| {
+        cancels_beside_200_kb::<Blocking>(scene);
+    });
+}
+
+#[test]
+fn a4_a_client_on_tokio_current_thread_cancels_beside_200_kb() {
+    play(LIMIT, &roles::<TokioCurrent>(), TokioCurrent::prepare, |scene| {
+        cancels_beside_200_kb::<TokioCurrent>(scene);
+    });
+}
+
+#[test]
+fn a4_a_client_on_tokio_multi_thread_cancels_beside_200_kb() {
+    play(LIMIT, &roles::<TokioMulti>(), TokioMulti::prepare, |scene| {
+        cancels_beside_200_kb::<TokioMulti>(scene);
+    });
+}
+
+#[test]
+fn a4_a_client_on_async_io_cancels_beside_200_kb() {
+    play(LIMIT, &roles::<AsyncIo>(), AsyncIo::prepare, |scene| {
+        cancels_beside_200_kb::<AsyncIo>(scene);
+    });
+}
+
+fn roles<F: Front>() -> [Role; 1] {
+    [("server", echoes::<F>)]
+}
+
+fn cancels_beside_200_kb<F: Front>(scene: &Scene) {
+    let pair = Pair::create(scene.directory(), "agent").unwrap();
+    let server = scene.start("server", &[]);
+    let (cancelling, answered) = (AtomicUsize::new(CANCELLERS), AtomicUsize::new(0));
+    let (failed, waits) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    F::block_on(async {
+        let client = &F::client(&pair, 65_536).await.unwrap();
+        F::together(SENDERS + CANCELLERS, |party| {
+            let (cancelling, answered, failed, waits) = (&cancelling, &answered, &failed, &waits);
+            async move {
+                let _told = TellOnPanic(failed);
+                if party >= SENDERS {
+                    for _ in 0..CANCELS {
+                        let wait = cancel_in_hand::<F>(client).await;
+                        waits.lock().unwrap().push(wait);
+                    }
+                    cancelling.fetch_sub(1, Ordering::SeqCst);
+                    return;
+                }
+                let mut random = Random::new(party as u64);
+                while cancelling.load(Ordering::SeqCst) > 0 && !failed.load(Ordering::SeqCst) {
+                    let message = random.bytes(LARGE);
+                    let reply = F::call(client, &message, PATIENCE).await.unwrap();
+                    assert!(reply == message, "{} others came back", reply.len());
+                    answered.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        })
+        .await;
+        F::call(client, b"stop", PATIENCE).await.unwrap();
+        assert_eq!(F::in_flight(client), 0);
+        let stats = F::client_stats(client);
+        assert_eq!((stats.torn, stats.skipped_bytes, stats.unknown), (0, 0, 0));
+        assert_eq!((stats.late, stats.poisoned), (0, 0));
+        assert_eq!(stats.cancelled, (CANCELLERS * CANCELS) as u64);
+    });
+    server.finish();
+    let mut waits = waits.into_inner().unwrap();
+    waits.sort_unstable();
+    let at = |share: usize| waits[(waits.len() * share).div_ceil(100) - 1];
+    let (answered, p99) = (answered.into_inner(), at(99));
+    eprintln!(
+        "{} cancels beside {answered} replies: p50 {:?}, p99 {p99:?}, max {:?}",
+        waits.len(),
+        at(50),
+        at(100)
+    );
+    assert!(p99 <= WITHIN, "p99 is {p99:?}");
+    assert!(answered > CANCELS, "{answered} replies: nothing was beside them");
+}
+
+/// Cancels a call that the server has in hand; answers how long that took.
+async fn cancel_in_hand<F: Front>(client: &F::Client) -> Duration {
+    let began = Cell::new(None);
+    let error = F::begin_and_cancel(client, b"wait", async || {
+        // Requests are handed out in the order they come in.
+        F::call(client, b"now?", PATIENCE).await.unwrap();
+        began.set(Some(Instant::now()));
+    });
+    let error = error.await.unwrap_err();
+    let took = began.take().unwrap().elapsed();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::Cancelled, Some(Fate::Delivered)));
+    took
+}
+
+/// Where one party fails, those that go on for as long as the others do are to end.
+struct TellOnPanic<'a>(&'a AtomicBool);
+
+impl Drop for TellOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_or(std::thread::panicking(), Ordering::SeqCst);
+    }
+}
+
+fn echoes<F: Front>(line: &mut Line) {
+    let pair = Pair::at(line.directory(), "agent").unwrap();
+    F::block_on(async {
+        let mut server = F::server(&pair, 65_536).await.unwrap();
+        F::hold(&mut server).await.unwrap();
+        let stats = F::server_stats(&server);
+        assert_eq!((stats.torn, stats.skipped_bytes, stats.unknown), (0, 0, 0));
+        assert_eq!((stats.late, stats.cancelled), (0, (CANCELLERS * CANCELS) as u64));
+    });
+}
