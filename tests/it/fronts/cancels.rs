@@ -1,6 +1,7 @@
 //! Cancels, on every front end: exact, acknowledged, bounded.
 
 use std::io::Read;
+use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use fifowire::{ErrorKind, Fate, Pair, Phase};
 
 use super::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
 use crate::support::time::{Aside, aside, until};
-use crate::support::{Scene, ms, raw, scene_after};
+use crate::support::{ByHand, OVERSHOOT, Scene, ms, raw, scene_after};
 
 /// A server that lingers, on a thread of its own, and who is told of requests that it lingers over.
 fn lingering<F: Front>(scene: &Scene, name: &str) -> (Pair, Aside<()>, mpsc::Receiver<()>) {
@@ -125,12 +126,43 @@ fn a_server_that_never_acknowledges_is_given_up_and_the_next_call_works<F: Front
     });
 }
 
+fn a_cancel_on_a_stuck_fifo_fails_at_its_own_deadline<F: Front>(scene: &Scene) {
+    let pair = Pair::create(scene.directory(), "stuck").unwrap();
+    let server = ByHand::at(&pair);
+    F::block_on(async {
+        let client = &F::canceller(&pair, ms(150)).await.unwrap();
+        let began = &Mutex::new(Instant::now());
+        F::together(2, |party| async move {
+            if party == 1 {
+                let error = F::call(client, &[7; 200_000], ms(20_000)).await.unwrap_err();
+                let ended = (error.kind(), error.fate());
+                assert_eq!(ended, (ErrorKind::Poisoned, Some(Fate::NotSent)));
+                return;
+            }
+            let stuck = async || {
+                // What this waits for is that the others' bytes have filled the FIFO.
+                F::ping(client, ms(100)).await.unwrap_err();
+                *began.lock().unwrap() = Instant::now();
+            };
+            let error = F::begin_and_cancel(client, b"first", stuck).await.unwrap_err();
+            assert_eq!((error.kind(), error.phase()), (ErrorKind::TimedOut, Phase::Cancel));
+        })
+        .await;
+        // Both have ended, the other call long before its time.
+        let took = began.lock().unwrap().elapsed();
+        assert!(took >= ms(150) && took <= ms(150) + OVERSHOOT, "{took:?}");
+        assert!(server.unread_bytes() > 50_000, "{}", server.unread_bytes());
+        assert_eq!(F::in_flight(client), 0);
+    });
+}
+
 fn all<F: Front>(scene: &Scene) {
     a_handler_learns_that_its_call_is_cancelled_and_the_next_is_served::<F>(scene);
     a_call_that_is_given_up_frees_the_handler::<F>(scene);
     a_ping_is_behind_no_handler::<F>(scene);
     a_thousand_cancelled_requests_leave_nothing_to_the_next::<F>(scene);
     a_server_that_never_acknowledges_is_given_up_and_the_next_call_works::<F>(scene);
+    a_cancel_on_a_stuck_fifo_fails_at_its_own_deadline::<F>(scene);
 }
 
 #[test]

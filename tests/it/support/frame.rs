@@ -25,6 +25,7 @@ pub(crate) const DATA: u8 = 1;
 pub(crate) const REQUEST: u8 = 2;
 pub(crate) const REPLY: u8 = 3;
 pub(crate) const CANCEL: u8 = 5;
+pub(crate) const CANCELLED: u8 = 6;
 pub(crate) const PING: u8 = 7;
 pub(crate) const PONG: u8 = 8;
 
