@@ -15,13 +15,17 @@ use crate::support::{ByHand, OVERSHOOT, Scene, ms, raw, scene_after};
 fn lingering<F: Front>(scene: &Scene, name: &str) -> (Pair, Aside<()>, mpsc::Receiver<()>) {
     let pair = Pair::create(scene.directory(), name).unwrap();
     let theirs = Pair::at(scene.directory(), name).unwrap();
-    let (started, starts) = mpsc::channel();
+    let ((started, starts), (opened, opens)) = (mpsc::channel(), mpsc::channel());
     let serving = aside(move || {
         F::block_on(async {
             let mut server = F::server(&theirs, 65_536).await.unwrap();
+            opened.send(()).unwrap();
             F::linger(&mut server, started).await.unwrap();
         });
     });
+    // A call that is begun is written at once where a server is there, and nobody looks after it
+    // while the test waits for something else.
+    opens.recv().unwrap();
     (pair, serving, starts)
 }
 
