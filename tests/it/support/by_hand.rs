@@ -19,6 +19,8 @@ pub(crate) struct ByHand {
     unread: Vec<u8>,
     /// Bytes of the frames that were read.
     pub(crate) consumed: usize,
+    /// Whether any of them had a mask.
+    pub(crate) had_mask: bool,
 }
 
 /// Its life.
@@ -28,7 +30,7 @@ impl ByHand {
     /// Reads the requests from here on. What it writes, a client must be there to read.
     pub(crate) fn at(pair: &Pair) -> Self {
         let (requests, output) = (raw::reader(pair.input()), pair.output().to_owned());
-        Self { output, requests, replies: None, unread: Vec::new(), consumed: 0 }
+        Self { output, requests, replies: None, unread: Vec::new(), consumed: 0, had_mask: false }
     }
 
     /// The bytes that lie in the request FIFO.
@@ -54,6 +56,7 @@ impl ByHand {
         let holds = sealed == self.unread[..used];
         self.unread.drain(..used);
         self.consumed += used;
+        self.had_mask |= frame.is_masked();
         if holds { Some(frame.unmasked()) } else { self.try_next() }
     }
 

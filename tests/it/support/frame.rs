@@ -101,9 +101,13 @@ impl Frame {
         &self.payload[16..]
     }
 
+    pub(crate) fn is_masked(&self) -> bool {
+        self.flags & MASKED != 0
+    }
+
     /// The same with its mask taken off, where it has one.
     pub(crate) fn unmasked(mut self) -> Self {
-        if self.flags & MASKED != 0 {
+        if self.is_masked() {
             let hidden = self.payload.split_off(4);
             let mask = std::mem::replace(&mut self.payload, hidden);
             self.payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);

@@ -79,15 +79,10 @@ fn cancels_beside_200_kb<F: Front>(scene: &Scene) {
                     cancelling.fetch_sub(1, Ordering::SeqCst);
                     return;
                 }
-                let mut message = Random::new(party as u64).bytes(LARGE);
-                while cancelling.load(Ordering::SeqCst) > 0 && !failed.load(Ordering::SeqCst) {
-                    // Other bytes than before at both ends, and none that take time to make.
-                    message[0] = message[0].wrapping_add(1);
-                    message[LARGE - 1] = message[0];
-                    let reply = F::call(client, &message, PATIENCE).await.unwrap();
-                    assert!(reply == message, "{} others came back", reply.len());
-                    answered.fetch_add(1, Ordering::SeqCst);
-                }
+                let wanted =
+                    || cancelling.load(Ordering::SeqCst) > 0 && !failed.load(Ordering::SeqCst);
+                let count = calls_without_a_pause::<F>(client, party, wanted).await;
+                answered.fetch_add(count, Ordering::SeqCst);
             }
         })
         .await;
@@ -115,6 +110,23 @@ fn cancels_beside_200_kb<F: Front>(scene: &Scene) {
 fn at(waits: &mut [Duration], share: usize) -> Duration {
     waits.sort_unstable();
     waits[(waits.len() * share).div_ceil(100) - 1]
+}
+
+/// Calls for as long as that is wanted; answers how often.
+async fn calls_without_a_pause<F: Front>(
+    client: &F::Client,
+    seed: usize,
+    wanted: impl Fn() -> bool,
+) -> usize {
+    let (mut message, mut answered) = (Random::new(seed as u64).bytes(LARGE), 0);
+    while wanted() {
+        // Other bytes than before in every frame, and none that take time to make.
+        message.iter_mut().step_by(1000).for_each(|byte| *byte = byte.wrapping_add(1));
+        let reply = F::call(client, &message, PATIENCE).await.unwrap();
+        assert!(reply == message, "{} others came back", reply.len());
+        answered += 1;
+    }
+    answered
 }
 
 /// Cancels a call that the server has in hand; answers how long that took.
