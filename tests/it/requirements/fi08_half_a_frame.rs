@@ -53,6 +53,9 @@ fn all<F: Front>(scene: &Scene) {
     a_request_that_is_half_written_is_cancelled_at_once::<F>(scene);
 }
 
+/// So long that what comes behind half of its frame is far from where the frame would end.
+const LONG: [u8; 3000] = [b'x'; 3000];
+
 fn half(frame: &Frame) -> Vec<u8> {
     let mut bytes = frame.bytes();
     bytes.truncate(bytes.len() / 2);
@@ -73,7 +76,7 @@ fn a_receiver_keeps_its_deadline<F: Front>(scene: &Scene) {
     F::block_on(async {
         let mut receiver = F::receiver(fifo.path(), EndOfWriters::Wait).await.unwrap();
         let mut writer = raw::writer(fifo.path());
-        writer.write_all(&half(&Frame::message(1, 1, b"half a message"))).unwrap();
+        writer.write_all(&half(&Frame::message(1, 1, &LONG))).unwrap();
         let error = in_time(F::recv(&mut receiver, TIMEOUT)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     });
@@ -84,7 +87,7 @@ fn a_server_keeps_its_deadline<F: Front>(scene: &Scene) {
     F::block_on(async {
         let mut server = F::server(&pair, 65_536).await.unwrap();
         let mut writer = raw::writer(pair.input());
-        writer.write_all(&half(&Frame::request(1, 1, b"half a request"))).unwrap();
+        writer.write_all(&half(&Frame::request(1, 1, &LONG))).unwrap();
         let error = in_time(F::next(&mut server, TIMEOUT)).await.map(|next| next.0).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     });
@@ -104,7 +107,7 @@ fn a_server_hears_a_cancel_behind_half_a_request<F: Front>(scene: &Scene) {
     let mut writer = raw::writer(pair.input());
     writer.write_all(&Frame::request(1, 1, b"wait").bytes()).unwrap();
     starts.recv_timeout(PATIENCE).unwrap();
-    writer.write_all(&half(&Frame::request(1, 2, b"half a request"))).unwrap();
+    writer.write_all(&half(&Frame::request(1, 2, &LONG))).unwrap();
     writer.write_all(&Frame::new(CANCEL, 1, 1, b"").bytes()).unwrap();
     let mut bytes = Vec::new();
     until("the acknowledgement comes", || {
@@ -154,7 +157,7 @@ fn half_replies<F: Front>(
             let frame = server.next();
             match frame.kind {
                 REQUEST if frame.asked() == b"half" => {
-                    server.write(&half(&frame.answer(REPLY, EPOCH, b"half a reply")));
+                    server.write(&half(&frame.answer(REPLY, EPOCH, &LONG)));
                     written.send(()).unwrap();
                 }
                 REQUEST => break server.answer(&frame, REPLY, frame.asked()),
