@@ -28,6 +28,7 @@ pub(crate) const CANCEL: u8 = 5;
 pub(crate) const CANCELLED: u8 = 6;
 pub(crate) const PING: u8 = 7;
 pub(crate) const PONG: u8 = 8;
+pub(crate) const GOODBYE: u8 = 9;
 
 const PART: u16 = 1;
 const MASKED: u16 = 2;

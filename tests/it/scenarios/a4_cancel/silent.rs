@@ -10,7 +10,7 @@ use fifowire::{ErrorKind, Fate, Pair, Phase};
 
 use super::{LIMIT, PATIENCE};
 use crate::fronts::{AsyncIo, Blocking, Front, TokioCurrent, TokioMulti};
-use crate::support::frame::{CANCEL, Frame, PING, PONG, REPLY, REQUEST};
+use crate::support::frame::{CANCEL, Frame, GOODBYE, PING, PONG, REPLY, REQUEST};
 use crate::support::scene::{Role, play};
 use crate::support::{Line, Scene, ms, raw};
 
@@ -123,6 +123,7 @@ fn answers_and_never_acknowledges(line: &mut Line) {
                     let reply = frame.answer(REPLY, EPOCH, frame.asked());
                     to.write_all(&reply.bytes()).unwrap();
                 }
+                GOODBYE => {}
                 other => panic!("frames of kind {other} are not a client's"),
             }
         }
