@@ -385,9 +385,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             Found::InHand => Fate::Delivered,
             Found::Nothing => Fate::MaybeDelivered,
         };
-        if self.cancels.awaits(event.id) {
-            self.calls.end(event.id, ErrorKind::Cancelled, fate);
-        }
+        // Also where whoever cancelled it waits no longer.
+        self.calls.end(event.id, ErrorKind::Cancelled, fate);
         self.cancels.acknowledge(event.id, self.calls.wakeups());
     }
 

@@ -20,6 +20,16 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether a server may say it; what a client may say is the rest, and a goodbye is said by either.
+    pub(crate) fn is_of_a_server(self) -> bool {
+        matches!(self, Self::Reply | Self::Failure | Self::Cancelled | Self::Pong | Self::Goodbye)
+    }
+
+    /// Whether a client may say it.
+    pub(crate) fn is_of_a_client(self) -> bool {
+        matches!(self, Self::Request | Self::Cancel | Self::Ping | Self::Goodbye)
+    }
+
     /// Control goes ahead of data at the next frame boundary.
     pub(crate) fn is_control(self) -> bool {
         !matches!(self, Self::Request | Self::Reply | Self::Failure)

@@ -12,6 +12,8 @@ use super::outbox::Ticket;
 #[derive(Debug, Default)]
 pub(crate) struct Hands {
     open: BTreeMap<Caller, Hand>,
+    /// Those among them whose answers somebody wants.
+    wanted: usize,
 }
 
 /// Whom a reply is for.
@@ -73,12 +75,18 @@ impl Hands {
         self.open.len()
     }
 
+    /// Whether anybody wants any of the answers.
+    pub(crate) fn has_wanted(&self) -> bool {
+        self.wanted > 0
+    }
+
     pub(crate) fn has(&self, caller: Caller) -> bool {
         self.open.contains_key(&caller)
     }
 
     /// A request is handed out.
     pub(crate) fn take_up(&mut self, caller: Caller) {
+        self.wanted += 1;
         self.open.insert(caller, Hand { state: State::Running, watchers: Vec::new() });
     }
 
@@ -121,13 +129,16 @@ impl Hands {
     /// The request is answered for. Whoever waits for something else to come of it is woken.
     pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) {
         if let Some(hand) = self.open.remove(&caller) {
+            self.wanted -= usize::from(!matches!(hand.state, State::Unwanted(_)));
             woken.extend(hand.watchers);
         }
     }
 
     /// One call is cancelled.
     pub(crate) fn cancel(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Stopped> {
-        self.open.get_mut(&caller)?.stop(Unwanted::Cancelled, woken)
+        let stopped = self.open.get_mut(&caller)?.stop(Unwanted::Cancelled, woken)?;
+        self.wanted -= 1;
+        Some(stopped)
     }
 
     /// A client has left or is given up, with all of its calls: answers the replies that were on
@@ -139,11 +150,15 @@ impl Hands {
         woken: &mut Vec<Key>,
     ) -> Vec<Ticket> {
         let all = Caller { epoch, id: 0 }..=Caller { epoch, id: u64::MAX };
-        let stopped =
-            self.open.range_mut(all).filter_map(|(_, hand)| match hand.stop(why, woken)? {
+        let wanted = &mut self.wanted;
+        let stopped = self.open.range_mut(all).filter_map(|(_, hand)| {
+            let stopped = hand.stop(why, woken)?;
+            *wanted -= 1;
+            match stopped {
                 Stopped::Reply(ticket) => Some(ticket),
                 Stopped::Handler => None,
-            });
+            }
+        });
         stopped.collect()
     }
 }

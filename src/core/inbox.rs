@@ -32,6 +32,8 @@ pub(crate) struct Inbox {
     lives: Lives,
     /// Whether that life may have ended unnoticed.
     doubted: bool,
+    /// Whether the peer is a server.
+    hears_a_server: bool,
     /// The peer that was known when another was heard.
     relieved: Option<u64>,
     /// Whoever said something last; zero for nobody since the last peer left.
@@ -93,6 +95,7 @@ impl Inbox {
             in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
             doubted: false,
+            hears_a_server: false,
             relieved: None,
             speaker: 0,
             shunned: 0,
@@ -105,6 +108,11 @@ impl Inbox {
     #[cfg(test)]
     pub(crate) fn lives(&self) -> Lives {
         self.lives
+    }
+
+    /// What a server says is heard, and nothing else.
+    pub(crate) fn hear_a_server(&mut self) {
+        self.hears_a_server = true;
     }
 
     /// The life that has said something last; zero for none since the last peer left.
@@ -143,6 +151,11 @@ impl Inbox {
     pub(crate) fn forget_peer(&mut self) {
         self.lives.peer = 0;
         self.speaker = 0;
+    }
+
+    /// A life has ended: what it has begun is never finished.
+    pub(crate) fn end_life(&mut self, life: u64) {
+        self.assembly.abandon_all(life);
     }
 
     /// Whatever this life says from here on is not heard, and what waits of it is dropped.
@@ -275,6 +288,10 @@ impl Inbox {
                 Heard::Whole { verb, from, to, id, body, used } => {
                     self.buffer.consume(used);
                     let event = Event { verb, from, to, id, body: outbox.spare() };
+                    if !self.is_heard(verb) {
+                        outbox.recycle(event.body);
+                        continue;
+                    }
                     if !self.is_for_us(from, to) {
                         self.decline(event, outbox);
                         continue;
@@ -284,6 +301,9 @@ impl Inbox {
                 Heard::Part { verb, to, key, offset, total, body, used } => {
                     self.buffer.consume(used);
                     let event = Event { verb, from: key.0, to, id: key.1, body: Vec::new() };
+                    if !self.is_heard(verb) {
+                        continue;
+                    }
                     if !self.is_for_us(key.0, to) {
                         // Its first part is answered; the others only pass.
                         if offset == 0 {
@@ -314,6 +334,7 @@ impl Inbox {
         outbox: &mut Outbox,
     ) {
         let key = event.key();
+        self.speaker = event.from;
         if offset == 0 {
             self.passing = None;
             if let Some(why) = self.objection(event.verb, total) {
@@ -487,6 +508,16 @@ impl Inbox {
             Verb::Pong => MAX_PONG_BODY,
             _ => MAX_CONTROL_BODY,
         }
+    }
+
+    /// Nobody may ask a client for anything, or answer a server.
+    fn is_heard(&mut self, verb: Verb) -> bool {
+        let heard = match self.hears_a_server {
+            true => verb.is_of_a_server(),
+            false => verb.is_of_a_client(),
+        };
+        self.stats.unknown += u64::from(!heard);
+        heard
     }
 
     /// What is addressed to another life is late or stale, and nobody here waits for it.

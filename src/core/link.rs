@@ -93,6 +93,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// closes, and then waits for the reply.
     pub(crate) fn expect_one_peer(&mut self) {
         self.one_peer = true;
+        self.inbox.hear_a_server();
     }
 
     pub(crate) fn incoming(&self) -> &R {
@@ -129,6 +130,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
         self.inbox.forget_peer();
+    }
+
+    /// A life of the peer has ended: what it has begun is never finished.
+    pub(crate) fn end_life(&mut self, life: u64) {
+        self.inbox.end_life(life);
     }
 
     /// Writes no more: the peer sees that, once it has read what was written, and may still write.
@@ -385,7 +391,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         for _ in 0..READS_A_STEP {
             self.hear();
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
-            if self.outbox.is_bothered(0) && self.incoming.has_hung_up() {
+            if self.outbox.is_bothered(0) && self.incoming.has_hung_up() && !self.is_read(now) {
                 // Whoever asked so much has left without reading any of it.
                 self.outbox.forget_answers();
             }
@@ -429,6 +435,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 Read::WritersGone => {
                     self.hung_up = true;
                     self.inbox.forgive();
+                    if !self.one_peer && !self.is_read(now) {
+                        // Whoever waits for an answer reads, also once it writes no more.
+                        self.lose_writer();
+                    }
                     self.notice_departure();
                     self.end_peers_life();
                     if self.incoming.renew()? == Standing::Replaced {
@@ -458,6 +468,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let reading = self.incoming.wait();
         wait.readable = reading.readable;
         wait.until = wait.until.earlier(reading.until);
+    }
+
+    /// Whether somebody reads what we write.
+    fn is_read(&mut self, now: Instant) -> bool {
+        let open = self.outgoing.step_open(now, Deadline::NEVER);
+        matches!(open, Ok(Step::Done(()))) && !self.outgoing.is_deserted()
     }
 
     /// Nobody writes to us. If nobody reads from us either, the peer is gone.

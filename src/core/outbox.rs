@@ -185,6 +185,18 @@ impl Outbox {
         }
     }
 
+    /// Takes back the news that this call failed; answers whether there was any.
+    pub(crate) fn take_back_refusal(&mut self, to: u64, id: u64) -> bool {
+        if self.refusals == 0 {
+            return false;
+        }
+        let is_it = |entry: &&Entry| {
+            entry.cause == Cause::Refusal && (entry.event.to, entry.event.id) == (to, id)
+        };
+        let ticket = self.entries().find(is_it).map(|entry| entry.ticket);
+        ticket.map(|ticket| self.take_back(ticket)).is_some()
+    }
+
     /// A ticket that no event has, for whoever waits for something else.
     pub(crate) fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;

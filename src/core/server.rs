@@ -43,6 +43,9 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     client: u64,
     /// Whether goodbye was said to it.
     seen_off: bool,
+    /// Whether it has not been told what became of a request that was taken: then a goodbye would
+    /// say more than is so.
+    owes: bool,
     closing: Closing,
     wakeups: Vec<Ticket>,
 }
@@ -105,6 +108,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             lost: Vec::new(),
             client: 0,
             seen_off: false,
+            owes: false,
             closing: Closing::default(),
             wakeups: Vec::new(),
         }
@@ -157,13 +161,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if speaker != self.client && speaker != 0 {
             self.end_client(Unwanted::Gone);
             self.client = speaker;
-            self.seen_off = false;
+            (self.seen_off, self.owes) = (false, false);
         }
     }
 
     /// The client has left, or is given up: what was on its way to it is taken back.
     fn end_client(&mut self, why: Unwanted) {
         let client = std::mem::take(&mut self.client);
+        self.link.end_life(client);
         for ticket in self.hands.end_client(client, why, &mut self.wakeups) {
             self.stop_reply(ticket, why);
         }
@@ -186,7 +191,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if !leaves || self.link.has_events() || !self.has_answered() {
             return false;
         }
-        if !self.seen_off {
+        if !self.seen_off && !self.owes {
             self.seen_off = true;
             self.say_goodbye();
         } else {
@@ -199,7 +204,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Whether all that was taken is answered to the last byte.
     fn has_answered(&mut self) -> bool {
-        self.hands.len() == 0 && self.link.outbox().is_empty()
+        !self.hands.has_wanted() && self.link.outbox().is_empty()
     }
 
     fn say_goodbye(&mut self) {
@@ -215,7 +220,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 let declined = self.decline_requests();
                 match self.has_answered() {
                     false => return declined,
-                    true if self.link.writer().is_none() => Stage::Done,
+                    true if self.link.writer().is_none() || self.owes => Stage::Done,
                     true => {
                         self.say_goodbye();
                         Stage::Saying
@@ -290,6 +295,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             Some(Stopped::Handler) => Found::InHand,
             None if waited => Found::Waiting,
+            None if self.link.outbox().take_back_refusal(caller.epoch, caller.id) => Found::InHand,
             None => Found::Nothing,
         };
         self.link.stats.cancelled += u64::from(found != Found::Nothing);
@@ -418,6 +424,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let refusal = Event::to(caller.epoch, Verb::Failure, caller.id, body);
         let queued = self.link.outbox().push_refusal(refusal);
         self.link.stats.unanswered += u64::from(!queued);
+        self.owes |= !queued && caller.epoch == self.client;
     }
 
     pub(crate) fn spare(&mut self) -> Vec<u8> {
@@ -497,6 +504,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 .unwrap_or_else(|| Error::new(ErrorKind::WriteStalled, Phase::Write))
                 .with_fate(Fate::NotSent)),
         })
+    }
+
+    /// A reply that was not written is given up: its caller is told so, if it still waits.
+    pub(crate) fn give_up_unsent(&mut self, ticket: Ticket, caller: Caller) {
+        let wanted = self.unwanted(caller).is_none();
+        self.give_up(ticket, caller);
+        if wanted {
+            let words = "the reply was given up before it was written";
+            self.queue_refusal(caller, FailureCode::Dropped, words.to_owned());
+        }
     }
 
     /// Nobody asks any more what became of this reply. What of it is unwritten never will be.

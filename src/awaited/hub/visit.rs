@@ -174,8 +174,13 @@ impl<E> Visitor<E> {
     }
 
     /// Leaves the task's waker.
-    fn rest<R: Runtime, S: Shared<R>>(&self, state: &mut State<R, S>, key: Key, cx: &Context<'_>) {
-        state.notices.begin(key, self.term.began, self.phase);
+    fn rest<R: Runtime, S: Shared<R>>(&self, state: &mut State<R, S>, key: Key, cx: &Context<'_>)
+    where
+        E: Errand<S>,
+    {
+        if !E::IDLE {
+            state.notices.begin(key, self.term.began, self.phase);
+        }
         state.wait(key, cx.waker(), self.term.deadline);
     }
 

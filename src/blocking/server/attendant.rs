@@ -6,6 +6,7 @@
 //! while the server is idle, and costs a request two additions: it looks for itself, every few
 //! milliseconds, whether the same handler still runs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -108,7 +109,10 @@ impl Duty {
             let handlers = self.handlers.load(Ordering::SeqCst);
             if handlers % 2 == 1 && handlers == seen {
                 idle = 0;
-                self.listen(handlers);
+                // Who is told of long waits is the host's, and may panic; the server goes on.
+                if catch_unwind(AssertUnwindSafe(|| self.listen(handlers))).is_err() {
+                    thread::park_timeout(TICK);
+                }
                 continue;
             }
             idle = if handlers == seen { idle + 1 } else { 0 };

@@ -144,6 +144,7 @@ impl<S: Shared> Turn<S> {
         work(&mut state.session);
         let _ = state.step(Instant::now(), true);
         state.wake_ready(NOBODY, &self.bell);
+        state.hand_over(&self.bell);
     }
 
     /// Runs an errand to its end, which comes by its deadline. `now` is the time, as the caller
@@ -182,6 +183,8 @@ impl<S: Shared> Turn<S> {
     ) -> Result<Visit<'_, S, E>> {
         let (visit, mut state) = self.begin(span, errand, now, term, phase)?;
         visit.write(&mut state);
+        // Whoever watches may have to watch for more than before.
+        state.hand_over(&self.bell);
         drop(state);
         Ok(visit)
     }

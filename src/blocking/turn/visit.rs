@@ -132,7 +132,9 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             }
             return Ok(state);
         }
-        state.notices.begin(self.key, self.term.began, self.phase);
+        if !E::IDLE {
+            state.notices.begin(self.key, self.term.began, self.phase);
+        }
         if state.is_led(wait, self.term.deadline) {
             // Without a deadline a parked thread still looks up now and then: it costs nothing,
             // and forgives whatever a host does to its threads.
@@ -204,6 +206,8 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
 impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
     fn drop(&mut self) {
         if self.here {
+            // It may have been left alone for long.
+            self.now = Instant::now();
             let mut state = self.turn.lock();
             self.leave(&mut state);
         }

@@ -18,6 +18,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Atte
 
     const WRITES: bool = false;
 
+    const IDLE: bool = true;
+
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         self.key = caller.attend();
         Ok(self.key)

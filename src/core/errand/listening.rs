@@ -30,6 +30,8 @@ where
 
     const WRITES: bool = false;
 
+    const IDLE: bool = true;
+
     fn begin(&mut self, _answerer: &mut Answerer<R, W>) -> Result<Key> {
         Ok(LISTENER)
     }

@@ -40,6 +40,9 @@ pub(crate) trait Errand<S> {
     #[cfg_attr(not(any(feature = "tokio", feature = "async-io")), allow(dead_code))]
     const WRITES: bool;
 
+    /// Whether it waits for nothing of its own, so that its wait is no news.
+    const IDLE: bool = false;
+
     /// Begins, and answers under which key the session will wake this waiter.
     fn begin(&mut self, session: &mut S) -> Result<Key>;
 

@@ -77,8 +77,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
     }
 
     fn leave(&mut self, answerer: &mut Answerer<R, W>) {
-        if self.answered {
+        if self.answered && self.sent {
             answerer.give_up(self.ticket, self.caller);
+        } else if self.answered {
+            answerer.give_up_unsent(self.ticket, self.caller);
         } else {
             self.sent = answerer.abandon_reply(self.ticket, self.caller) == TakenBack::Written;
         }

@@ -25,6 +25,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Wa
 
     const WRITES: bool = false;
 
+    const IDLE: bool = true;
+
     fn begin(&mut self, answerer: &mut Answerer<R, W>) -> Result<Key> {
         self.key = answerer.watch(self.caller);
         Ok(self.key)

@@ -5,7 +5,7 @@ use super::*;
 use crate::core::errand::{Cancelling, Errand};
 use crate::core::link::Directions;
 use crate::core::script::Call;
-use crate::core::wire::Kind;
+use crate::core::wire::{FailureCode, Kind};
 use crate::error::{ErrorKind, Fate, Phase};
 
 /// Begins to cancel a call, with this much time for the acknowledgement.
@@ -302,4 +302,39 @@ fn nothing_of_a_cancelled_request_reaches_the_next_in_a_thousand_cycles() {
     }
     let stats = session.client_link().unwrap().stats();
     assert_eq!((stats.poisoned, stats.torn), (0, 0));
+}
+
+#[test]
+fn a_call_whose_canceller_waits_no_longer_ends_all_the_same() {
+    let mut session = acquainted(65_536);
+    let call = session.call(b"a", ms(30_000)).unwrap();
+    session.step_client();
+    session.step_server();
+    let mut cancelling = cancel(&mut session, call, ms(5000));
+    session.step_client();
+    cancelling.leave(session.client());
+    session.settle(echo);
+    assert_eq!(end(&mut session, call), (ErrorKind::Cancelled, Some(Fate::Delivered)));
+}
+
+#[test]
+fn the_news_that_a_call_failed_does_not_follow_the_acknowledgement_of_its_cancel() {
+    let mut session = acquainted(65_536);
+    let calls = [b"a", b"b"].map(|message| session.call(message, ms(30_000)).unwrap());
+    session.step_client();
+    let asked = session.step_server();
+    session.replies.pipe().script_writes([100, 0, 0, 0]);
+    let ticket = session.server().reply(asked[1].caller, noise(20_000)).unwrap();
+    session.server().forget(ticket, asked[1].caller);
+    session.step_server();
+    session.server().refuse(asked[0].caller, FailureCode::Dropped, "dropped".into());
+    session.step_server();
+    cancel(&mut session, calls[0], ms(5000));
+    let (now, only_write) = (session.clock.now, Directions { read: false, write: true });
+    session.client().step(now, only_write).unwrap();
+    session.step_server();
+    session.replies.pipe().forget_script();
+    (0..5).for_each(|_| drop(session.step_server()));
+    let kinds = kinds_in(&session.replies.pipe().take(usize::MAX));
+    assert!(kinds.contains(&Kind::Cancelled) && !kinds.contains(&Kind::Failure), "{kinds:?}");
 }

@@ -2,7 +2,7 @@
 
 use super::session::*;
 use super::*;
-use crate::core::errand::{Ending, Errand};
+use crate::core::errand::{Answer, Cancelling, Ending, Errand, Replying};
 use crate::core::link::Directions;
 use crate::core::script::{Client, Server};
 use crate::error::{ErrorKind, Fate};
@@ -155,4 +155,52 @@ fn a_goodbye_tells_an_end_from_a_death() {
         let fate = if polite { Fate::NotSent } else { Fate::MaybeDelivered };
         assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(fate)));
     }
+}
+
+#[test]
+fn a_goodbye_is_answered_although_work_that_nobody_wants_goes_on() {
+    for another in [true, false] {
+        let mut session = acquainted();
+        let slow = session.call(b"slow", ms(60_000)).unwrap();
+        let mut asked = Vec::new();
+        session.settle(|_, one| asked.push(one));
+        if another {
+            session.kill_client();
+            session.settle(echo);
+            session.start_client();
+        } else {
+            let mut cancelling = Cancelling::new(slow.id, Deadline::NEVER);
+            cancelling.begin(session.client()).unwrap();
+            session.settle(echo);
+            session.outcome(slow).unwrap().unwrap_err();
+        }
+        let call = session.call(b"mine", ms(1000)).unwrap();
+        session.run(ms(200), echo);
+        session.outcome(call).unwrap().unwrap();
+        let mut ending = close_client(&mut session, ms(3000));
+        session.run(ms(200), echo);
+        assert_eq!(client_ended(&mut session, &mut ending), Some(true), "{another}");
+    }
+}
+
+#[test]
+fn a_reply_that_was_given_up_is_no_request_that_nobody_took() {
+    let mut session = acquainted();
+    let call = session.call(b"a", ms(60_000)).unwrap();
+    let mut asked = Vec::new();
+    session.settle(|_, one| asked.push(one));
+    session.replies.pipe().script_writes([0; 8]);
+    let by = Deadline::after(session.clock.now, ms(100));
+    let mut replying = Replying::new(asked[0].caller, Answer::Reply(noise(10)), by);
+    replying.begin(session.server()).unwrap();
+    session.step_server();
+    session.clock.advance(ms(100));
+    let now = session.clock.now;
+    let error = replying.look(session.server(), now).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WriteStalled);
+    Errand::<Server>::leave(&mut replying, session.server());
+    session.replies.pipe().forget_script();
+    session.settle(echo);
+    let error = session.outcome(call).expect("it is told").unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::Remote, Some(Fate::Delivered)));
 }

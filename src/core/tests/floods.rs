@@ -234,3 +234,31 @@ fn what_was_read_for_want_of_room_is_heard_with_the_next_step_even_one_that_only
         session.server().step(now, only_write).unwrap();
     }
 }
+
+#[test]
+fn what_no_client_may_say_takes_no_memory_of_a_server_that_refuses() {
+    for (kind, size) in [(Kind::Reply, 8000), (Kind::Failure, 2000), (Kind::Pong, 60)] {
+        let mut flooded = Flooded::new();
+        let limits = Limits { bytes: LIMIT, requests: 10, parks: false };
+        flooded.session.limit_server(limits);
+        flooded.flood(&frame(kind, false, 1, &vec![7; size]), 2000);
+        assert_eq!(flooded.session.server().link().waiting(), 0);
+        flooded.assert_alive();
+    }
+}
+
+#[test]
+fn an_idle_server_does_not_try_to_reach_a_peer_that_is_gone() {
+    for kind in [Kind::Ping, Kind::Goodbye, Kind::Cancel] {
+        let mut session = Session::new(65_536, LIMIT, ms(1000));
+        session.kill_client();
+        let writer = session.requests.pipe().writer(&session.requests);
+        session.requests.pipe().put(&frame(kind, false, 3, b""));
+        session.run(ms(100), echo);
+        drop(writer);
+        session.run(ms(1000), echo);
+        let before = session.replies.attempts();
+        session.run(ms(10_000), echo);
+        assert_eq!(session.replies.attempts(), before, "{kind:?}");
+    }
+}

@@ -8,7 +8,7 @@ use crate::core::link::{Directions, Link};
 use crate::core::reconnect::Reconnect;
 use crate::core::script::Call;
 use crate::core::session::Session as _;
-use crate::core::wire::Load;
+use crate::core::wire::{Flags, Header, Kind, Load, begin, seal};
 use crate::error::{ErrorKind, Fate};
 use crate::probe::Probe;
 
@@ -183,4 +183,45 @@ fn the_memory_of_an_answer_that_nobody_wants_is_not_kept_beyond_the_limit() {
     session.server().reply(asked[0].caller, vec![0; 200_000]).unwrap_err();
     let (inbox, _) = session.server_link().unwrap().held();
     assert!(inbox < 80_000, "{inbox}");
+}
+
+#[test]
+fn what_a_dead_client_has_begun_takes_no_room_from_the_next() {
+    let mut session = crowded(100, 200_000);
+    session.call(&noise(200_000), ms(1000)).unwrap();
+    session.requests.pipe().script_writes([9000, 0]);
+    session.step_client();
+    session.step_server();
+    session.kill_client();
+    session.requests.pipe().forget_script();
+    session.run(ms(500), echo);
+    session.start_client();
+    for _ in 0..3 {
+        let calls = [(); 5].map(|()| session.call(b"short", ms(1000)).unwrap());
+        session.settle(echo);
+        for call in calls {
+            assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"short"));
+        }
+    }
+}
+
+#[test]
+fn refusals_reach_a_peer_that_writes_no_more_and_reads() {
+    let mut session = crowded(1, 200_000);
+    session.kill_client();
+    let pipe = session.requests.pipe();
+    let writer = pipe.writer(&session.requests);
+    let _reader = session.replies.pipe().reader(&session.replies);
+    let body = [&[0xFF; 8][..], &[0; 8], b"hi"].concat();
+    for id in 1..=300 {
+        let header = Header { kind: Kind::Request, flags: Flags::default(), epoch: 77, to: 0, id };
+        let mut unit = Vec::new();
+        let start = begin(&mut unit, header);
+        unit.extend_from_slice(&body);
+        seal(&mut unit, start);
+        pipe.put(&unit);
+    }
+    drop(writer);
+    session.run(ms(500), echo);
+    assert_eq!(kinds_in(&session.replies.pipe().take(usize::MAX)).len(), 300);
 }
