@@ -39,11 +39,17 @@ impl Cancels {
         woken.extend(std::mem::take(&mut self.open).into_values().flatten());
     }
 
-    /// Whoever waits under this key does so no longer.
+    /// Whoever waits under this key does so no longer. The call is cancelled all the same.
     pub(crate) fn leave(&mut self, id: CallId, key: Key) {
-        let Some(waiters) = self.open.get_mut(&id) else { return };
-        waiters.retain(|waiter| *waiter != key);
-        if waiters.is_empty() {
+        if let Some(waiters) = self.open.get_mut(&id) {
+            waiters.retain(|waiter| *waiter != key);
+        }
+    }
+
+    /// Nobody owns this call any more: it is of interest to those that wait for its end and to
+    /// nobody else.
+    pub(crate) fn disown(&mut self, id: CallId) {
+        if self.open.get(&id).is_some_and(Vec::is_empty) {
             self.open.remove(&id);
         }
     }

@@ -432,6 +432,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Nobody waits under this key for the end of a call any more.
     pub(crate) fn stop_cancelling(&mut self, id: CallId, key: Key) {
         self.cancels.leave(id, key);
+        if self.calls.ticket(id).is_none() {
+            self.cancels.disown(id);
+        }
     }
 
     /// The server does not keep to what was agreed: this life of the client ends, and the next one
@@ -451,7 +454,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// What a call was answered with, by the server or by its departure.
     pub(crate) fn answer(&mut self, id: CallId) -> Option<Result<Event>> {
-        match self.calls.take(id)? {
+        let answer = self.calls.take(id)?;
+        self.cancels.disown(id);
+        match answer {
             Answer::Event(event) if event.verb == Verb::Failure => {
                 let error = failed(&Failure::from_bytes(&event.body));
                 self.link.recycle(event.body);
@@ -517,6 +522,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if tell {
             self.push_cancel(id);
         }
+        self.cancels.disown(id);
         self.look_at_queue();
         self.go_on_closing();
         taken

@@ -338,3 +338,41 @@ fn the_news_that_a_call_failed_does_not_follow_the_acknowledgement_of_its_cancel
     let kinds = kinds_in(&session.replies.pipe().take(usize::MAX));
     assert!(kinds.contains(&Kind::Cancelled) && !kinds.contains(&Kind::Failure), "{kinds:?}");
 }
+
+#[test]
+fn a_cancel_that_nobody_waits_for_any_more_ends_its_call_all_the_same() {
+    let mut session = acquainted(65_536);
+    let call = session.call(b"given up", ms(60_000)).unwrap();
+    session.settle(|_, _| {});
+    let mut dropped = cancel(&mut session, call, ms(500));
+    session.step_client();
+    dropped.leave(session.client());
+    // Another one waits for the same acknowledgement.
+    let mut next = cancel(&mut session, call, ms(500));
+    session.step_client();
+    assert_eq!(session.requests.pipe().len(), 40, "one cancel");
+    next.leave(session.client());
+    session.settle(echo);
+    assert_eq!(end(&mut session, call), (ErrorKind::Cancelled, Some(Fate::Delivered)));
+}
+
+#[test]
+fn a_call_that_was_cancelled_and_is_given_up_leaves_nothing_behind() {
+    let mut session = acquainted(65_536);
+    for call_first in [false, true] {
+        let call = session.call(b"given up", ms(60_000)).unwrap();
+        session.settle(|_, _| {});
+        let mut dropped = cancel(&mut session, call, ms(500));
+        if call_first {
+            session.client().give_up(call.id);
+            dropped.leave(session.client());
+        } else {
+            dropped.leave(session.client());
+            session.client().give_up(call.id);
+        }
+        assert!(!session.client().is_cancelling(call.id));
+        session.step_client();
+        assert_eq!(session.requests.pipe().len(), 40, "one cancel");
+        session.settle(echo);
+    }
+}
