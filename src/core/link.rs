@@ -32,6 +32,8 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     inbox: Inbox,
     /// Whether the peer reads no longer, and what it wrote before is not all read.
     leaving: bool,
+    /// The life of the peer that another has relieved, until it has departed; zero for none.
+    relieved_of: u64,
     /// Kept until somebody has asked, whatever the steps since have answered.
     departure: Option<Departure>,
     hung_up: bool,
@@ -80,6 +82,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             outbox: Outbox::default(),
             inbox: Inbox::new(limits, epoch),
             leaving: false,
+            relieved_of: 0,
             departure: None,
             hung_up: false,
             closed: false,
@@ -460,7 +463,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     fn hear(&mut self) {
         self.inbox.hear(&mut self.outbox);
         if let Some(known) = self.inbox.take_relieved().filter(|_| self.one_peer) {
-            self.depart(known);
+            self.leaving = true;
+            self.relieved_of = known;
         }
     }
 
@@ -487,7 +491,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Everything that the peer has written is read. If it is gone, that was all.
     fn end_of_last_words(&mut self) {
         if self.leaving {
-            self.depart(self.inbox.peer());
+            let relieved_of = std::mem::take(&mut self.relieved_of);
+            let left = if relieved_of == 0 { self.inbox.peer() } else { relieved_of };
+            self.depart(left);
         }
     }
 
