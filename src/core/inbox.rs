@@ -30,6 +30,8 @@ pub(crate) struct Inbox {
     in_time: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
+    /// Whether any frame was heard since the last peer left, for us or not.
+    met: bool,
     /// Whether that life may have ended unnoticed.
     doubted: bool,
     /// Whether the peer is a server.
@@ -94,6 +96,7 @@ impl Inbox {
             passing: None,
             in_time: 0,
             lives: Lives { ours: epoch, peer: 0 },
+            met: false,
             doubted: false,
             hears_a_server: false,
             relieved: None,
@@ -147,10 +150,17 @@ impl Inbox {
         self.doubted = true;
     }
 
+    /// Whether somebody who keeps to the protocol has written since the last peer left, and be it the
+    /// beginning of a frame.
+    pub(crate) fn has_met(&self) -> bool {
+        self.met || !self.buffer.is_empty()
+    }
+
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
         self.lives.peer = 0;
         self.speaker = 0;
+        self.met = false;
     }
 
     /// A life has ended: what it has begun is never finished.
@@ -287,6 +297,7 @@ impl Inbox {
                 }
                 Heard::Whole { verb, from, to, id, body, used } => {
                     self.buffer.consume(used);
+                    self.met = true;
                     let event = Event { verb, from, to, id, body: outbox.spare() };
                     if !self.is_heard(verb) {
                         outbox.recycle(event.body);
@@ -300,6 +311,7 @@ impl Inbox {
                 }
                 Heard::Part { verb, to, key, offset, total, body, used } => {
                     self.buffer.consume(used);
+                    self.met = true;
                     let event = Event { verb, from: key.0, to, id: key.1, body: Vec::new() };
                     if !self.is_heard(verb) {
                         continue;

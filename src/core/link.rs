@@ -500,7 +500,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// The peer has left, and another life of it may have come so soon that our pipe was never
     /// without a reader: this is the only sign of it.
     fn end_peers_life(&mut self) {
-        if self.one_peer && self.inbox.peer() != 0 {
+        if self.one_peer && self.inbox.has_met() {
             self.depart(self.inbox.peer());
         }
     }

@@ -152,3 +152,22 @@ fn what_came_behind_requests_of_an_evicted_life_is_heard_at_once() {
     assert!(session.step_server().is_empty());
     assert_eq!(session.server_link().unwrap().stats().late, 2);
 }
+
+#[test]
+fn a_client_that_was_given_up_before_it_had_heard_of_its_server_notices_all_the_same() {
+    let mut session = Session::new(4096, 1 << 20, ms(1000));
+    let call = session.call(b"much", ms(60_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        let ticket = session.server().reply(asked.caller, noise(10_000)).unwrap();
+        session.server().forget(ticket, asked.caller);
+    }
+    serve_alone(&mut session, ms(1050));
+    assert_eq!(session.server_link().unwrap().stats().evicted, 1);
+    session.run(ms(200), echo);
+    let ended = session.outcome(call).expect("it has ended").unwrap_err();
+    assert_eq!((ended.kind(), ended.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
+    let call = session.call(b"anew", ms(1000)).unwrap();
+    session.run(ms(200), echo);
+    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"anew"));
+}
