@@ -168,13 +168,13 @@ impl Inbox {
         self.assembly.abandon_all(life);
     }
 
-    /// Whatever this life says from here on is not heard, and what waits of it is dropped.
+    /// Whatever this life says from here on is not heard, and what waits is dropped: it is of this
+    /// life, or of one before it.
     pub(crate) fn shun(&mut self, life: u64) {
         self.shunned = life;
         self.speaker = 0;
-        self.events.retain(|event| event.from != life);
-        self.in_time = self.events.len();
-        self.count_events();
+        self.events.clear();
+        (self.events_bytes, self.in_time) = (0, 0);
         self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
     }
 

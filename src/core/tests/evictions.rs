@@ -171,3 +171,25 @@ fn a_client_that_was_given_up_before_it_had_heard_of_its_server_notices_all_the_
     session.run(ms(200), echo);
     assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"anew"));
 }
+
+#[test]
+fn requests_of_an_earlier_life_do_not_hide_an_eviction() {
+    let mut session = Session::new(4096, 1 << 20, ms(1000));
+    session.call(b"taken", ms(60_000)).unwrap();
+    session.step_client();
+    session.step_server();
+    session.call(b"of the life before", ms(60_000)).unwrap();
+    session.step_client();
+    session.client().poison();
+    session.ping(ms(60_000)).unwrap();
+    session.step_client();
+    session.replies.pipe().put(&[0; 4096]);
+    for after in [0, 0, 1000] {
+        session.clock.advance(ms(after));
+        let now = session.clock.now;
+        session.server().step(now, Directions::BOTH).unwrap();
+    }
+    assert_eq!(session.server_link().unwrap().stats().evicted, 1);
+    assert!(session.step_server().is_empty(), "nobody waits for these");
+    assert!(session.server_link().unwrap().writer().is_none());
+}
