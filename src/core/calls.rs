@@ -136,6 +136,14 @@ impl Calls {
         self.open.get(&id).is_some_and(|call| call.answer.is_some())
     }
 
+    /// Fails where the counters are wrong, or a place is free that somebody waits for.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let pings = self.open.values().filter(|call| call.ping).count();
+        assert_eq!(pings, self.pings, "pings that are counted");
+        assert!(self.queue.is_empty() || self.is_full(), "a place is free, and somebody waits");
+    }
+
     /// Places that are held or waited for.
     #[cfg(test)]
     pub(crate) fn reserved(&self) -> usize {

@@ -29,6 +29,17 @@ impl Cancels {
         self.open.contains_key(&id)
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// How many wait for this acknowledgement.
+    #[cfg(test)]
+    pub(crate) fn waiters(&self, id: CallId) -> usize {
+        self.open.get(&id).map_or(0, Vec::len)
+    }
+
     /// The acknowledgement has come.
     pub(crate) fn acknowledge(&mut self, id: CallId, woken: &mut Vec<Key>) {
         woken.extend(self.open.remove(&id).into_iter().flatten());

@@ -35,6 +35,9 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     stall: Duration,
     /// Bytes of requests that may wait to be written.
     max_queued: usize,
+    /// What was heard of which call since somebody asked.
+    #[cfg(test)]
+    heard: Vec<(CallId, Verb)>,
 }
 
 /// How a client treats its server.
@@ -73,6 +76,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             last_id: 0,
             stall,
             max_queued,
+            #[cfg(test)]
+            heard: Vec::new(),
         }
     }
 
@@ -125,7 +130,26 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn is_idle(&mut self) -> bool {
         let queued = self.link.has_events() || !self.link.outbox().is_empty();
         let counted = self.calls.len() + self.calls.reserved() + self.link.outbox().unasked();
-        !queued && counted == 0
+        !queued && counted == 0 && self.cancels.is_empty()
+    }
+
+    /// Takes what was heard of which call since this was asked last.
+    #[cfg(test)]
+    pub(crate) fn take_heard(&mut self) -> Vec<(CallId, Verb)> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Fails where the tables say different things.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        self.link.check();
+        self.calls.check();
+    }
+
+    /// How many wait for the end of this call.
+    #[cfg(test)]
+    pub(crate) fn cancellers(&self, id: CallId) -> usize {
+        self.cancels.waiters(id)
     }
 
     /// An empty body for [`call`](Self::call), with room for the remaining time at its start.
@@ -348,6 +372,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     fn hear(&mut self, event: Event) {
+        #[cfg(test)]
+        self.heard.push((event.id, event.verb));
         let left_over = match event.verb {
             Verb::Reply | Verb::Failure | Verb::Pong => {
                 // An answer is to somebody: one to whoever reads is to nobody.

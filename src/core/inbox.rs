@@ -266,6 +266,14 @@ impl Inbox {
         self.buffer.held() + self.assembly.held() + self.assembly.kept() + bodies + places
     }
 
+    /// Fails where the counters are wrong.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let bytes: usize = self.events.iter().map(cost).sum();
+        assert_eq!(self.events_bytes, bytes, "bytes of events that are counted");
+        assert!(self.in_time <= self.events.len(), "more events in time than there are");
+    }
+
     /// Whether a message is being put together.
     #[cfg(test)]
     pub(crate) fn is_assembling(&self) -> bool {

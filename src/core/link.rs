@@ -259,6 +259,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.is_assembling()
     }
 
+    /// Fails where the counters are wrong.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        self.inbox.check();
+        self.outbox.check();
+    }
+
     /// Our life, and that of the peer that was heard last.
     #[cfg(test)]
     pub(crate) fn lives(&self) -> Lives {

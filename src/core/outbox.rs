@@ -248,6 +248,16 @@ impl Outbox {
         self.unit.capacity() + entries + frames + bodies.chain(spare).sum::<usize>()
     }
 
+    /// Fails where the counters are wrong.
+    #[cfg(test)]
+    pub(crate) fn check(&self) {
+        let bytes: usize = self.entries().map(|entry| entry.event.body.len()).sum();
+        assert_eq!(self.queued_bytes, bytes, "bytes of bodies that are counted");
+        let caused_by = |cause| self.entries().filter(|entry| entry.cause == cause).count();
+        assert_eq!(self.answers, caused_by(Cause::Control), "answers that are counted");
+        assert_eq!(self.refusals, caused_by(Cause::Refusal), "refusals that are counted");
+    }
+
     /// Answers and refusals that are counted as waiting to be written.
     #[cfg(test)]
     pub(crate) fn unasked(&self) -> usize {

@@ -12,7 +12,7 @@ mod listening;
 mod receiving;
 mod replying;
 mod reserving;
-#[cfg(any(feature = "tokio", feature = "async-io"))]
+#[cfg(any(test, feature = "tokio", feature = "async-io"))]
 mod watching;
 
 use std::time::Instant;
@@ -26,7 +26,7 @@ pub(crate) use listening::Listening;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};
 pub(crate) use reserving::Reserving;
-#[cfg(any(feature = "tokio", feature = "async-io"))]
+#[cfg(any(test, feature = "tokio", feature = "async-io"))]
 pub(crate) use watching::Watching;
 
 /// Names a waiter among the wake-ups of its session; no two have the same at the same time.

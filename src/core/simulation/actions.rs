@@ -55,6 +55,11 @@ pub(super) const ACTIONS: &[Action] = &[
     action("a place is given back", 15, Usual, give_place_back),
     action("a call is dropped", 20, Usual, drop_call),
     action("the wait of a call fails", 20, Usual, fail_call),
+    action("a call is cancelled", 25, Usual, cancel),
+    action("a cancel is dropped", 6, Usual, drop_cancel),
+    action("a handler watches", 30, Usual, watch),
+    action("a watch is dropped", 10, Usual, drop_watch),
+    action("the client does not read", 5, Usual, time::client_stalls),
     action("the server fails a request", 30, Usual, fail),
     action("the server refuses a request", 20, Usual, refuse),
     action("an answer is dropped", 20, Usual, abandon),
@@ -116,7 +121,7 @@ fn server_steps(world: &mut World) -> Option<String> {
         return None;
     }
     let directions = directions(server.life.patient, world.random.below(6));
-    server.step(now, directions);
+    server.step(now, directions, &mut world.ledger);
     if !server.life.process.is_dead() && world.random.once_in(2) {
         server.look(now, &mut world.ledger);
     }
@@ -209,7 +214,7 @@ fn drop_call(world: &mut World) -> Option<String> {
     let client = world.client.as_mut().filter(|client| !client.calls.is_empty())?;
     let at = world.random.below(client.calls.len());
     let serial = client.calls[at].serial;
-    client.drop_call(at);
+    client.drop_call(at, &mut world.ledger);
     Some(format!("{serial:?}"))
 }
 
@@ -220,6 +225,43 @@ fn fail_call(world: &mut World) -> Option<String> {
     let serial = client.calls[at].serial;
     let fate = client.fail_call(at, now, &mut world.ledger);
     Some(format!("{serial:?}: {fate}"))
+}
+
+/// One call, or one that others wait for the end of already.
+fn cancel(world: &mut World) -> Option<String> {
+    let bound = match world.random.once_in(6) {
+        true => world.random.below(50),
+        false => world.random.between(5000, 30_000),
+    };
+    let deadline = Deadline::after(world.now(), Duration::from_millis(bound as u64));
+    let client = world.client.as_mut().filter(|client| client.life.is_open())?;
+    let calls: Vec<_> = client.calls.iter().map(|call| call.visit.key).collect();
+    let again: Vec<_> = client.cancels.iter().map(|cancel| cancel.id).collect();
+    let among = if world.random.once_in(3) { again } else { calls };
+    let id = (!among.is_empty()).then(|| world.random.pick(&among))?;
+    let serial = client.cancel(id, deadline, &mut world.ledger);
+    if world.random.once_in(2) {
+        client.step_first(world.clock.now, &mut world.ledger);
+    }
+    Some(format!("{serial:?}, number {id}, within {bound} ms"))
+}
+
+fn drop_cancel(world: &mut World) -> Option<String> {
+    let client = world.client.as_mut().filter(|client| !client.cancels.is_empty())?;
+    let at = world.random.below(client.cancels.len());
+    Some(client.drop_cancel(at).to_string())
+}
+
+fn watch(world: &mut World) -> Option<String> {
+    let server = world.server.as_mut().filter(|server| !server.in_hand.is_empty())?;
+    let at = world.random.below(server.in_hand.len());
+    Some(server.watch(at).to_string())
+}
+
+fn drop_watch(world: &mut World) -> Option<String> {
+    let server = world.server.as_mut().filter(|server| !server.watches.is_empty())?;
+    let at = world.random.below(server.watches.len());
+    Some(server.drop_watch(at).to_string())
 }
 
 fn receive(world: &mut World) -> Option<String> {
@@ -244,14 +286,14 @@ fn refuse(world: &mut World) -> Option<String> {
     answer(world, Told::Refusal)
 }
 
-fn answer(world: &mut World, told: Told) -> Option<String> {
+pub(super) fn answer(world: &mut World, told: Told) -> Option<String> {
     let now = world.now();
     let server = world.server.as_mut().filter(|server| !server.in_hand.is_empty())?;
     let at = world.random.below(server.in_hand.len());
     let serial = server.in_hand[at].1;
     server.answer(at, told, now, &mut world.ledger);
     if world.random.once_in(2) {
-        server.step_first(now);
+        server.step_first(now, &mut world.ledger);
     }
     Some(format!("{serial}: {told:?}"))
 }

@@ -7,6 +7,8 @@ use super::terms::Terms;
 use super::world::World;
 use crate::core::buffer::Buffer;
 use crate::core::calls::MAX_PINGS;
+use crate::core::errand::Key;
+use crate::core::session::Session;
 
 /// What an outbox may hold beside the messages in it: what is being written, bodies that are kept,
 /// answers that nobody waits for, and places.
@@ -26,6 +28,15 @@ impl World {
     fn check_client(&self, client: &Client) {
         let session = &client.life.session;
         assert_eq!(session.in_flight(), client.calls.len(), "calls in flight that nobody owns");
+        session.check();
+        let waits = |id: Key| client.cancels.iter().filter(|cancel| cancel.id == id).count();
+        for cancel in client.cancels.iter().filter(|cancel| session.is_cancelling(cancel.id)) {
+            assert_eq!(
+                session.cancellers(cancel.id),
+                waits(cancel.id),
+                "cancels that nobody asked"
+            );
+        }
         let reserved = client.queue.len() + client.places.len();
         assert_eq!(session.reserved(), reserved, "places that nobody asked for");
         let requests = client.calls.iter().filter(|call| call.serial.is_some()).count();
@@ -39,6 +50,13 @@ impl World {
     }
 
     fn check_server(&self, server: &Server) {
+        let session = &server.life.session;
+        session.link().check();
+        let in_hand = server.in_hand.len() + server.replies.len();
+        assert_eq!(session.in_flight(), in_hand, "requests that nobody has in hand");
+        let waiting = session.link().waiting();
+        let parks = self.terms.parks;
+        assert!(waiting <= self.terms.max_waiting || parks, "more requests wait than may");
         let (inbox, outbox) = server.life.session.link().held();
         let serials = server.replies.iter().map(|(_, serial)| *serial);
         let told: usize = serials.map(|serial| self.ledger.reply_size(serial)).sum();
@@ -59,9 +77,14 @@ impl World {
         let client = self.client.as_ref().expect("the client lives in peace");
         let server = self.server.as_ref().expect("the server lives in peace");
         let life = server.life.session.link().lives().ours;
+        // A cancel, its acknowledgement, or an end that would tell of a departure may be lost.
+        assert!(client.cancels.is_empty() || !lossless || !stable, "nobody acknowledges a cancel");
         for serial in client.calls.iter().filter_map(|call| call.serial) {
             if lossless && stable {
                 assert!(!self.ledger.is_orphan(serial, life), "{serial} outlives its server");
+            }
+            if lossless && stable {
+                assert!(!self.ledger.is_evicted(serial), "{serial} waits on after an eviction");
             }
             if lossless && stable && immortal {
                 assert!(self.ledger.is_forsaken(serial), "{serial} waits for what never comes");
@@ -78,6 +101,7 @@ impl World {
         assert!(server.life.session.is_idle(), "something is left of a call at the server");
         // What lost its rest, or its sender, stays until something else needs the place.
         let assembles = server.life.session.link().is_assembling();
-        assert!(!assembles || !lossless || !immortal || !stable, "a part of a request is left");
+        let cut = !lossless || !immortal || !stable || self.ledger.counts.poisoned > 0;
+        assert!(!assembles || cut, "a part of a request is left");
     }
 }

@@ -1,5 +1,6 @@
 //! The client's process: its calls, and what they end with.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -9,7 +10,8 @@ use super::messages::{self, Serial};
 use super::process::{Process, ReadOpener, WriteOpener};
 use super::world::stamp;
 use crate::core::client::{Caller, ClientLimits, Manners};
-use crate::core::errand::{Calling, Errand, Key, Reserving};
+use crate::core::errand::{Calling, Cancelling, Errand, Key, Reserving};
+use crate::core::event::Verb;
 use crate::core::link::{Directions, Link};
 use crate::core::reconnect::Reconnect;
 use crate::deadline::Deadline;
@@ -27,6 +29,9 @@ pub(super) struct Client {
     pub(super) queue: Vec<Visit<Reserving>>,
     /// Places that were got and not used yet.
     pub(super) places: Vec<u64>,
+    pub(super) cancels: Vec<Cancel>,
+    /// Calls of which the server has said that nothing more will come.
+    over: HashSet<Key>,
 }
 
 /// A call that has not returned to its caller.
@@ -37,6 +42,13 @@ pub(super) struct Call {
     pub(super) serial: Option<Serial>,
 }
 
+/// Somebody who waits until a call is over.
+#[derive(Debug)]
+pub(super) struct Cancel {
+    visit: Visit<Cancelling>,
+    pub(super) id: Key,
+}
+
 impl Client {
     pub(super) fn new(
         link: Link<ReadOpener, WriteOpener>,
@@ -45,14 +57,22 @@ impl Client {
     ) -> Self {
         let limits = ClientLimits {
             calls: terms.max_in_flight,
-            queued_bytes: usize::MAX,
+            queued_bytes: terms.max_queued,
             stall: terms.stall,
         };
         let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::OnNextCall };
         let first = link.lives().ours;
         let caller = Caller::new(link, limits, manners);
         let life = Life::new(caller, process, terms.patient);
-        Self { life, first, calls: Vec::new(), queue: Vec::new(), places: Vec::new() }
+        Self {
+            life,
+            first,
+            calls: Vec::new(),
+            queue: Vec::new(),
+            places: Vec::new(),
+            cancels: Vec::new(),
+            over: HashSet::new(),
+        }
     }
 
     pub(super) fn step(&mut self, now: Instant, directions: Directions, ledger: &mut Ledger) {
@@ -60,8 +80,9 @@ impl Client {
         self.life.step(now, directions);
         self.decide(ledger);
         if self.departures() > departures {
-            self.check_departure(&written);
+            self.check_ends(&written);
         }
+        self.check_heard();
         self.hear();
         self.check_wakeups(now);
     }
@@ -70,6 +91,7 @@ impl Client {
     pub(super) fn step_first(&mut self, now: Instant, ledger: &mut Ledger) {
         self.life.step_first(now);
         self.decide(ledger);
+        self.check_heard();
         self.hear();
         self.check_wakeups(now);
     }
@@ -136,7 +158,63 @@ impl Client {
         });
         self.calls = calls;
         self.look_for_places(now);
+        self.look_for_cancels(now, ledger);
         self.hear();
+    }
+
+    fn look_for_cancels(&mut self, now: Instant, ledger: &mut Ledger) {
+        let mut cancels = std::mem::take(&mut self.cancels);
+        cancels.retain_mut(|Cancel { visit, id }| {
+            if !visit.may_look(now) {
+                return true;
+            }
+            let (life, written) = (self.life.session.link().lives().ours, self.written());
+            match self.life.look(visit, now) {
+                None => return true,
+                Some(Ok(())) => {
+                    let owned = self.calls.iter().any(|call| call.visit.key == *id);
+                    let over = !owned || self.life.session.is_answered(*id);
+                    assert!(over, "a cancel has ended, and its call has not");
+                }
+                Some(Err(error)) => {
+                    assert_eq!(error.kind(), ErrorKind::TimedOut);
+                    assert!(visit.deadline.passed(now), "too early: {error}");
+                    let next = self.life.session.link().lives().ours;
+                    assert_ne!(life, next, "a life goes on of which anything may come");
+                    self.check_ends(&written);
+                    ledger.poisoned(self.first, next);
+                    self.decide(ledger);
+                }
+            }
+            false
+        });
+        self.cancels = cancels;
+    }
+
+    /// Has a call stopped.
+    pub(super) fn cancel(
+        &mut self,
+        id: Key,
+        deadline: Deadline,
+        ledger: &mut Ledger,
+    ) -> Option<Serial> {
+        let call = self.calls.iter().find(|call| call.visit.key == id);
+        let serial = call.and_then(|call| call.serial);
+        serial.into_iter().for_each(|serial| ledger.cancelled(serial));
+        let began = self.life.begin(Cancelling::new(id, deadline), deadline);
+        let lingering = began.map(|visit| Visit { lingers: true, ..visit });
+        self.cancels.extend(lingering.ok().map(|visit| Cancel { visit, id }));
+        self.decide(ledger);
+        self.hear();
+        serial
+    }
+
+    /// Nobody waits for the end of a call any more.
+    pub(super) fn drop_cancel(&mut self, at: usize) -> Key {
+        let mut cancel = self.cancels.swap_remove(at);
+        self.life.leave(&mut cancel.visit);
+        self.hear();
+        cancel.id
     }
 
     fn look_for_places(&mut self, now: Instant) {
@@ -150,8 +228,9 @@ impl Client {
     }
 
     /// A call is dropped: its owner no longer wants to know.
-    pub(super) fn drop_call(&mut self, at: usize) {
+    pub(super) fn drop_call(&mut self, at: usize, ledger: &mut Ledger) {
         let mut call = self.calls.swap_remove(at);
+        call.serial.into_iter().for_each(|serial| ledger.dropped(serial));
         self.life.leave(&mut call.visit);
         self.hear();
     }
@@ -178,9 +257,12 @@ impl Client {
     }
 
     /// Nobody wants anything any more.
-    pub(super) fn leave_all(&mut self) {
+    pub(super) fn leave_all(&mut self, ledger: &mut Ledger) {
+        while !self.cancels.is_empty() {
+            self.drop_cancel(0);
+        }
         while !self.calls.is_empty() {
-            self.drop_call(0);
+            self.drop_call(0, ledger);
         }
         while let Some(mut visit) = self.queue.pop() {
             self.life.leave(&mut visit);
@@ -192,7 +274,8 @@ impl Client {
     pub(super) fn soonest(&self) -> Deadline {
         let calls = self.calls.iter().map(|call| call.visit.deadline);
         let queue = self.queue.iter().map(|visit| visit.deadline);
-        calls.chain(queue).fold(Deadline::NEVER, Deadline::earlier)
+        let cancels = self.cancels.iter().map(|cancel| cancel.visit.deadline);
+        calls.chain(queue).chain(cancels).fold(Deadline::NEVER, Deadline::earlier)
     }
 
     /// How a call ends is decided in a step, long before its owner looks.
@@ -213,11 +296,23 @@ impl Client {
         calls.iter().map(|call| call.visit.key).filter(|key| session.is_written(*key)).collect()
     }
 
-    /// With its server a call ends, unless it was still to be written to the next.
-    fn check_departure(&self, written: &[Key]) {
+    /// With its server, or with a life of its client, a call ends, unless it was still to be written
+    /// to the next.
+    fn check_ends(&self, written: &[Key]) {
         let session = &self.life.session;
         let ends = written.iter().all(|key| session.is_answered(*key));
-        assert!(ends, "a call does not end with its server");
+        assert!(ends, "a call does not end with its server, or with its life");
+    }
+
+    /// Once a cancel is acknowledged, nothing of its call follows.
+    fn check_heard(&mut self) {
+        for (id, verb) in self.life.session.take_heard() {
+            let first = match verb {
+                Verb::Cancelled => self.over.insert(id),
+                _ => !self.over.contains(&id),
+            };
+            assert!(first, "{verb:?} of {id}, which was cancelled");
+        }
     }
 
     /// After a step nobody sleeps for whom there is something to look at.
@@ -233,6 +328,9 @@ impl Client {
         for visit in self.queue.iter().filter(|visit| !visit.may_look(now)) {
             assert!(!session.holds_place(visit.key), "there is a place, and nobody was woken");
         }
+        for Cancel { id, .. } in self.cancels.iter().filter(|one| !one.visit.may_look(now)) {
+            assert!(session.is_cancelling(*id), "call {id} is over, and nobody was woken");
+        }
     }
 
     fn hear(&mut self) {
@@ -240,6 +338,7 @@ impl Client {
         if !keys.is_empty() {
             self.calls.iter_mut().for_each(|call| call.visit.hear(&keys));
             self.queue.iter_mut().for_each(|visit| visit.hear(&keys));
+            self.cancels.iter_mut().for_each(|cancel| cancel.visit.hear(&keys));
         }
     }
 }

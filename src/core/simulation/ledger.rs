@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::messages::{self, Serial};
-use crate::core::server::Asked;
+use crate::core::server::{Asked, Caller};
 use crate::core::wire::{self, Load};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Result};
@@ -20,11 +20,15 @@ pub(super) struct Ledger {
     first: HashMap<u64, u64>,
     /// The last life of a client, by its first.
     last: HashMap<u64, u64>,
+    /// The life of the client that is here; zero for none.
+    present: u64,
     /// Which lives of the client have heard from which lives of the server, and which call was the
     /// next by then.
     acquainted: HashMap<(u64, u64), Serial>,
     /// Lives of the client that were not answered in time, and speak to whoever reads since.
     doubting: HashSet<u64>,
+    /// Which lives of the server have given up which lives of the client.
+    evicted: HashSet<(u64, u64)>,
     /// The limit of both sides.
     limit: usize,
     /// Whether what is written arrives.
@@ -49,6 +53,10 @@ struct Record {
     /// Whether the server was told that its answer will never arrive.
     withdrawn: bool,
     abandoned: bool,
+    /// Whether somebody had it stopped.
+    cancelled: bool,
+    /// Whether its owner no longer wanted to know.
+    dropped: bool,
     end: Option<End>,
 }
 
@@ -79,6 +87,11 @@ pub(super) struct Counts {
     pub(super) not_sent: u64,
     pub(super) maybe_delivered: u64,
     pub(super) delivered: u64,
+    pub(super) cancelled: u64,
+    pub(super) refused: u64,
+    pub(super) evicted: u64,
+    pub(super) poisoned: u64,
+    pub(super) settled: u64,
 }
 
 impl Counts {
@@ -89,13 +102,20 @@ impl Counts {
         self.not_sent += other.not_sent;
         self.maybe_delivered += other.maybe_delivered;
         self.delivered += other.delivered;
+        self.cancelled += other.cancelled;
+        self.refused += other.refused;
+        self.evicted += other.evicted;
+        self.poisoned += other.poisoned;
+        self.settled += other.settled;
     }
 
     /// Whether everything happened often.
     pub(super) fn is_rich(&self) -> bool {
-        let Self { calls, handed_out, replies, not_sent, maybe_delivered, delivered } = *self;
-        let each = [calls, handed_out, replies, not_sent, maybe_delivered, delivered];
-        each.iter().all(|count| *count > 500)
+        let Self { calls, handed_out, replies, not_sent, maybe_delivered, delivered, .. } = *self;
+        let Self { cancelled, refused, evicted, poisoned, settled, .. } = *self;
+        let ends = [calls, handed_out, replies, not_sent, maybe_delivered, delivered];
+        let others = [cancelled, refused, evicted, poisoned, settled];
+        ends.iter().chain(&others).all(|count| *count > 500)
     }
 }
 
@@ -121,6 +141,8 @@ impl Ledger {
             written_before: None,
             withdrawn: false,
             abandoned: false,
+            cancelled: false,
+            dropped: false,
             end: None,
         });
         (self.calls.len() - 1) as Serial
@@ -134,12 +156,18 @@ impl Ledger {
 
     /// A client has come as far as to this life.
     pub(super) fn lives_on(&mut self, first: u64, now: u64) {
+        self.present = now;
         let last = self.last.entry(first).or_insert(first);
         self.first.insert(*last, first);
         while *last != now {
             *last = wire::next_epoch(*last);
             self.first.insert(*last, first);
         }
+    }
+
+    /// The client has died.
+    pub(super) fn client_died(&mut self) {
+        self.present = 0;
     }
 
     /// A request is what was asked, in time, for the first time, and its caller was not told that
@@ -149,6 +177,8 @@ impl Ledger {
         let first = *self.first.get(&asked.caller.life()).expect("a client that nobody is");
         let key = (first, asked.caller.id());
         let serial = *self.by_key.get(&key).expect("a request that nobody made");
+        let lives = (life, asked.caller.life());
+        assert!(!self.evicted.contains(&lives), "{serial} is of a life that was given up");
         let record = &mut self.calls[serial as usize];
         assert!(
             asked.message() == messages::request(serial, record.size),
@@ -182,6 +212,8 @@ impl Ledger {
         let record = &mut self.calls[serial as usize];
         let Err(error) = outcome else { return record.written = true };
         assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
+        let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted();
+        assert!(unwanted, "nobody had {serial} stopped: {error}");
         assert_ne!(record.end, Some(End::Answered), "reply {serial} was not sent, and arrived");
         record.withdrawn = true;
     }
@@ -218,6 +250,11 @@ impl Ledger {
                     Fate::Delivered => self.counts.delivered += 1,
                 }
                 record.blame(serial, &error, fate, limit, now);
+                match error.kind() {
+                    ErrorKind::Cancelled => self.counts.cancelled += 1,
+                    ErrorKind::Overloaded => self.counts.refused += 1,
+                    _ => {}
+                }
                 // Who speaks to whoever reads may take the next server for the end of this one.
                 let unheard = record.written_before == Some(true)
                     && error.kind() == ErrorKind::PeerClosed
@@ -230,6 +267,39 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// Somebody has this call stopped.
+    pub(super) fn cancelled(&mut self, serial: Serial) {
+        self.calls[serial as usize].cancelled = true;
+    }
+
+    /// The owner of this call no longer wants to know.
+    pub(super) fn dropped(&mut self, serial: Serial) {
+        self.calls[serial as usize].dropped = true;
+    }
+
+    /// A cancel was not acknowledged: this life of the client begins.
+    pub(super) fn poisoned(&mut self, first: u64, life: u64) {
+        self.counts.poisoned += 1;
+        self.lives_on(first, life);
+        self.doubted(life);
+    }
+
+    /// This life of the server has given up that life of the client.
+    pub(super) fn evicted(&mut self, life: u64, client: u64) {
+        self.counts.evicted += 1;
+        self.evicted.insert((life, client));
+    }
+
+    /// Whoever has a request was told that there is nothing to wait for.
+    pub(super) fn settled(&mut self, serial: Serial, caller: Caller) {
+        self.counts.settled += 1;
+        let record = &self.calls[serial as usize];
+        let gone = self.present != caller.life();
+        let evicted = self.evicted.contains(&(record.life, caller.life()));
+        let true_ = record.told.is_some() || record.is_unwanted() || gone || evicted;
+        assert!(true_ || !self.reliable, "the answer to {serial} is wanted");
     }
 
     /// This life of the client was not answered in time.
@@ -253,6 +323,12 @@ impl Ledger {
         let addressed =
             known.is_some_and(|next| *next <= serial) && !self.doubting.contains(&record.caller);
         record.handed_out && record.life != life && addressed
+    }
+
+    /// Whether the server that has this request has given its client up.
+    pub(super) fn is_evicted(&self, serial: Serial) -> bool {
+        let record = &self.calls[serial as usize];
+        self.evicted.contains(&(record.life, record.caller))
     }
 
     /// Whether a server has let this call down: nothing may come of it before its deadline. Refusals
@@ -279,6 +355,11 @@ impl Ledger {
 }
 
 impl Record {
+    /// Whether a cancel may have been sent.
+    fn is_unwanted(&self) -> bool {
+        self.cancelled || self.dropped || self.end.is_some()
+    }
+
     /// A reply is the server's, to this request.
     fn believe(&self, serial: Serial, reply: &[u8]) {
         assert!(self.handed_out, "a reply to {serial}, which nobody has seen");
@@ -307,6 +388,7 @@ impl Record {
             ErrorKind::TimedOut | ErrorKind::NoWriter => {
                 assert!(self.deadline.passed(now), "{serial} ends too early: {error}");
             }
+            ErrorKind::Cancelled => assert!(self.cancelled, "nobody has cancelled {serial}"),
             ErrorKind::TooLarge => {
                 assert!(
                     self.size.max(self.reply_size()) > limit,

@@ -22,7 +22,7 @@ const MOST_STEPS: u64 = 200_000;
 impl World {
     pub(super) fn end_in_peace(&mut self) {
         self.make_peace();
-        self.run_for(NOTICED, |world| world.no_calls());
+        self.run_for(NOTICED, |world| world.no_calls() && world.no_cancels());
         self.check_waiting();
         self.leave_all();
         self.run_for(NOTICED, |_| false);
@@ -74,9 +74,13 @@ impl World {
         self.client.as_ref().is_none_or(|client| client.calls.is_empty())
     }
 
+    fn no_cancels(&self) -> bool {
+        self.client.as_ref().is_none_or(|client| client.cancels.is_empty())
+    }
+
     fn leave_all(&mut self) {
         if let Some(client) = &mut self.client {
-            client.leave_all();
+            client.leave_all(&mut self.ledger);
         }
     }
 
@@ -150,7 +154,7 @@ impl World {
         }
         let due = server.life.is_due(now);
         if due {
-            server.step(now, Directions::BOTH);
+            server.step(now, Directions::BOTH, &mut self.ledger);
         }
         server.look(now, &mut self.ledger);
         let asked = !server.in_hand.is_empty();

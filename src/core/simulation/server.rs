@@ -9,12 +9,13 @@ use super::messages::{self, Serial};
 use super::process::{Process, ReadOpener, WriteOpener};
 use super::terms::Terms;
 use super::world::stamp;
-use crate::core::errand::{Answer, Receiving, Replying};
+use crate::core::errand::{Answer, Receiving, Replying, Watching};
 use crate::core::link::{Directions, Link};
 use crate::core::recv::EndOfWriters;
-use crate::core::server::{Answerer, Asked};
+use crate::core::server::{Answerer, Asked, Caller};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
+use crate::stats::Tally;
 
 /// A server, and who waits on it.
 #[derive(Debug)]
@@ -24,7 +25,11 @@ pub(super) struct Server {
     /// Requests that were taken and not answered.
     pub(super) in_hand: Vec<(Asked, Serial)>,
     pub(super) replies: Vec<(Visit<Replying>, Serial)>,
+    /// Who waits to hear that nobody wants the answer to a request.
+    pub(super) watches: Vec<(Visit<Watching>, Caller, Serial)>,
     reply_timeout: Duration,
+    /// Clients that were given up.
+    evicted: u64,
 }
 
 impl Server {
@@ -35,19 +40,31 @@ impl Server {
     ) -> Self {
         let answerer = Answerer::new(link, terms.stall, EndOfWriters::Wait, stamp);
         let life = Life::new(answerer, process, terms.patient);
-        let (in_hand, replies) = (Vec::new(), Vec::new());
-        Self { life, receiving: None, in_hand, replies, reply_timeout: terms.reply_timeout }
+        let (in_hand, replies, watches) = (Vec::new(), Vec::new(), Vec::new());
+        let reply_timeout = terms.reply_timeout;
+        Self { life, receiving: None, in_hand, replies, watches, reply_timeout, evicted: 0 }
     }
 
-    pub(super) fn step(&mut self, now: Instant, directions: Directions) {
+    pub(super) fn step(&mut self, now: Instant, directions: Directions, ledger: &mut Ledger) {
         self.life.step(now, directions);
+        self.notice_eviction(ledger);
         self.hear();
         self.check_wakeups(now);
     }
 
+    fn notice_eviction(&mut self, ledger: &mut Ledger) {
+        let link = self.life.session.link();
+        let Tally { evicted, last_eviction, .. } = link.outgoing_tally();
+        if evicted > std::mem::replace(&mut self.evicted, evicted) {
+            let life = last_eviction.expect("somebody was given up").life;
+            ledger.evicted(link.lives().ours, life);
+        }
+    }
+
     /// The first step of an answer that has just begun.
-    pub(super) fn step_first(&mut self, now: Instant) {
+    pub(super) fn step_first(&mut self, now: Instant, ledger: &mut Ledger) {
         self.life.step_first(now);
+        self.notice_eviction(ledger);
         self.hear();
         self.check_wakeups(now);
     }
@@ -87,7 +104,31 @@ impl Server {
             !ended
         });
         self.replies = replies;
+        let mut watches = std::mem::take(&mut self.watches);
+        watches.retain_mut(|(visit, caller, serial)| {
+            let settled = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
+            if settled.is_some() {
+                ledger.settled(*serial, *caller);
+            }
+            settled.is_none()
+        });
+        self.watches = watches;
         self.hear();
+    }
+
+    /// Whoever has a request wants to hear that nobody wants the answer.
+    pub(super) fn watch(&mut self, at: usize) -> Serial {
+        let (asked, serial) = &self.in_hand[at];
+        let (caller, serial) = (asked.caller, *serial);
+        let visit = self.life.begin(Watching::new(caller), Deadline::NEVER);
+        self.watches.extend(visit.ok().map(|visit| (visit, caller, serial)));
+        serial
+    }
+
+    pub(super) fn drop_watch(&mut self, at: usize) -> Serial {
+        let (mut visit, _, serial) = self.watches.swap_remove(at);
+        self.life.leave(&mut visit);
+        serial
     }
 
     /// Answers a request that was taken.
@@ -108,11 +149,15 @@ impl Server {
             Told::Failure => Answer::Failure(FailureCode::Handler, messages::words(serial)),
             Told::Refusal => {
                 self.life.session.refuse(caller, FailureCode::Codec, messages::words(serial));
-                return self.life.rouse();
+                self.life.rouse();
+                return self.hear();
             }
         };
-        let visit = self.life.begin(Replying::new(caller, answer, deadline), deadline);
-        self.replies.extend(visit.ok().map(|visit| (visit, serial)));
+        match self.life.begin(Replying::new(caller, answer, deadline), deadline) {
+            Ok(visit) => self.replies.push((visit, serial)),
+            Err(error) => ledger.reply_ended(serial, Err(error)),
+        }
+        self.hear();
     }
 
     /// An answer that is on its way is dropped.
@@ -142,6 +187,10 @@ impl Server {
             let ended = self.life.session.has_outcome(visit.key, now);
             assert!(!ended, "the fate of reply {serial} is known, and nobody was woken");
         }
+        for (_, caller, serial) in self.watches.iter().filter(|(visit, ..)| !visit.may_look(now)) {
+            let settled = self.life.session.is_settled(*caller);
+            assert!(!settled, "nobody wants the answer to {serial}, and nobody was woken");
+        }
     }
 
     fn hear(&mut self) {
@@ -149,6 +198,7 @@ impl Server {
         if !keys.is_empty() {
             self.receiving.iter_mut().for_each(|visit| visit.hear(&keys));
             self.replies.iter_mut().for_each(|(visit, _)| visit.hear(&keys));
+            self.watches.iter_mut().for_each(|(visit, ..)| visit.hear(&keys));
         }
     }
 }

@@ -16,6 +16,12 @@ pub(super) struct Terms {
     pub(super) limit: usize,
     pub(super) stall: Duration,
     pub(super) max_in_flight: usize,
+    /// Bytes of requests that may wait at the client.
+    pub(super) max_queued: usize,
+    /// Requests that may wait at the server.
+    pub(super) max_waiting: usize,
+    /// Whether the server leaves those that it has no room for in the pipe.
+    pub(super) parks: bool,
     pub(super) reply_timeout: Duration,
     pub(super) transfers: Transfers,
     /// The largest message that is worth its time over such a FIFO.
@@ -60,6 +66,9 @@ impl Terms {
             limit: random.pick(&[3000, 50_000, LARGEST, LARGEST, 1 << 20]),
             stall: Duration::from_millis(random.pick(&[20, 200, 2000])),
             max_in_flight: random.pick(&[1, 3, 16, 64]),
+            max_queued: random.pick(&[1, 5000, 300_000, usize::MAX, usize::MAX]),
+            max_waiting: random.pick(&[1, 3, 20, 1000]),
+            parks: random.once_in(2),
             reply_timeout: Duration::from_millis(random.pick(&[5, 500, 10_000])),
             transfers,
             largest: LARGEST.min(capacity * share),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use super::actions;
+use super::ledger::Told;
 use super::world::World;
+use crate::core::link::Directions;
 
 pub(super) fn moment(world: &mut World) -> Option<String> {
     let micros = world.random.length(2000);
@@ -35,6 +38,24 @@ pub(super) fn client_sleeps(world: &mut World) -> Option<String> {
     let until = world.actions + world.random.between(5, 200) as u64;
     world.client.as_mut()?.life.asleep_until = until;
     Some(format!("until {until}"))
+}
+
+/// The client is not given the processor for so long that the server, which has much to say, gives
+/// it up.
+pub(super) fn client_stalls(world: &mut World) -> Option<String> {
+    let slept = client_sleeps(world)?;
+    world.server.as_ref().filter(|server| server.life.is_open())?;
+    // With what precedes it, more than the FIFO holds.
+    let size = world.terms.limit.min(world.terms.capacity);
+    while actions::answer(world, Told::Reply { size }).is_some() {}
+    for _ in 0..2 {
+        let now = world.now();
+        if let Some(server) = world.server.as_mut().filter(|server| server.life.is_open()) {
+            server.step(now, Directions::BOTH, &mut world.ledger);
+        }
+        world.clock.advance(world.terms.stall);
+    }
+    Some(slept)
 }
 
 pub(super) fn server_sleeps(world: &mut World) -> Option<String> {

@@ -67,8 +67,8 @@ impl World {
         self.bury();
         let process = Process::new(Random::new(self.random.next()), self.terms.transfers);
         let (replies, requests) = (self.replies.clone(), self.requests.clone());
-        let link =
-            self.link(process::reader(&replies, &process), process::writer(&requests, &process));
+        let ends = (process::reader(&replies, &process), process::writer(&requests, &process));
+        let link = self.link(ends, Limits::of(self.terms.limit));
         self.client = Some(Client::new(link, process, &self.terms));
     }
 
@@ -78,8 +78,9 @@ impl World {
         self.bury();
         let process = Process::new(Random::new(self.random.next()), self.terms.transfers);
         let (replies, requests) = (self.replies.clone(), self.requests.clone());
-        let link =
-            self.link(process::reader(&requests, &process), process::writer(&replies, &process));
+        let ends = (process::reader(&requests, &process), process::writer(&replies, &process));
+        let Terms { limit: bytes, max_waiting: requests, parks, .. } = self.terms;
+        let link = self.link(ends, Limits { bytes, requests, parks });
         self.server = Some(Server::new(link, process, &self.terms));
     }
 
@@ -101,6 +102,7 @@ impl World {
     pub(super) fn reap(&mut self) {
         if let Some(client) = self.client.take_if(|client| client.life.process.is_dead()) {
             self.dying.push(Rc::clone(&client.life.process));
+            self.ledger.client_died();
         }
         if let Some(server) = self.server.take_if(|server| server.life.process.is_dead()) {
             self.dying.push(Rc::clone(&server.life.process));
@@ -114,9 +116,13 @@ impl World {
         any
     }
 
-    fn link(&mut self, reader: ReadOpener, writer: WriteOpener) -> Link<ReadOpener, WriteOpener> {
+    fn link(
+        &mut self,
+        (reader, writer): (ReadOpener, WriteOpener),
+        limits: Limits,
+    ) -> Link<ReadOpener, WriteOpener> {
         let epoch = wire::epoch_from(self.random.next());
-        Link::new(reader, writer, Limits::of(self.terms.limit), epoch)
+        Link::new(reader, writer, limits, epoch)
     }
 }
 
