@@ -29,11 +29,6 @@ impl Cancels {
         self.open.contains_key(&id)
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
     /// How many wait for this acknowledgement.
     #[cfg(test)]
     pub(crate) fn waiters(&self, id: CallId) -> usize {

@@ -47,6 +47,17 @@ pub(crate) enum Heard {
     },
 }
 
+impl Heard {
+    /// The life that says it.
+    pub(crate) fn life(&self) -> Option<u64> {
+        match self {
+            Self::Whole { from, .. } => Some(*from),
+            Self::Part { key, .. } => Some(key.0),
+            Self::More | Self::Skip { .. } => None,
+        }
+    }
+}
+
 impl Dialect {
     /// Bytes of an event that fit into one frame of a unit.
     const WHOLE: usize = UNIT - HEADER_LEN - MASK_LEN - TRAILER_LEN;

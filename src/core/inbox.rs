@@ -40,6 +40,9 @@ pub(crate) struct Inbox {
     relieved: Option<u64>,
     /// Whoever said something last; zero for nobody since the last peer left.
     speaker: u64,
+    /// A life that has left, of which the last words are still heard: those of another are not
+    /// before that is known. Zero for none.
+    leaver: u64,
     /// A life that was given up, and is not listened to; zero for none.
     shunned: u64,
     /// The life that has said goodbye; zero for none.
@@ -101,6 +104,7 @@ impl Inbox {
             hears_a_server: false,
             relieved: None,
             speaker: 0,
+            leaver: 0,
             shunned: 0,
             farewell: 0,
             stats: LinkStats::default(),
@@ -159,13 +163,18 @@ impl Inbox {
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
         self.lives.peer = 0;
-        self.speaker = 0;
+        (self.speaker, self.leaver) = (0, 0);
         self.met = false;
     }
 
     /// A life has ended: what it has begun is never finished.
     pub(crate) fn end_life(&mut self, life: u64) {
         self.assembly.abandon_all(life);
+    }
+
+    /// Whoever has said something last has left; of its words some may lie before those of another.
+    pub(crate) fn await_last_words(&mut self) {
+        self.leaver = self.speaker;
     }
 
     /// Whatever this life says from here on is not heard, and what waits is dropped: it is of this
@@ -292,7 +301,12 @@ impl Inbox {
         while !self.buffer.is_empty() && !self.is_full(outbox) {
             self.shed();
             let at = self.buffer.position();
-            match self.dialect.decode(self.buffer.unread()) {
+            let heard = self.dialect.decode(self.buffer.unread());
+            if self.leaver != 0 && heard.life().is_some_and(|life| life != self.leaver) {
+                self.relieved = Some(self.leaver);
+                return;
+            }
+            match heard {
                 Heard::More => return,
                 Heard::Skip { used, reason } => {
                     self.buffer.consume(used);

@@ -394,6 +394,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.outgoing.close();
         self.stalled_since = None;
         self.leaving = true;
+        if !self.one_peer {
+            self.inbox.await_last_words();
+        }
     }
 
     fn read(&mut self, now: Instant, wait: &mut Wait) -> Result<()> {
@@ -466,12 +469,17 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     /// Hears what was read. Where the next life of a server speaks, the one before has ended, whether
-    /// our pipe was without a writer in between or not.
+    /// our pipe was without a writer in between or not. Where the next client does, the last words of
+    /// the one that has left are over.
     fn hear(&mut self) {
         self.inbox.hear(&mut self.outbox);
-        if let Some(known) = self.inbox.take_relieved().filter(|_| self.one_peer) {
+        let Some(known) = self.inbox.take_relieved() else { return };
+        if self.one_peer {
             self.leaving = true;
             self.relieved_of = known;
+        } else if self.leaving {
+            self.depart(known);
+            self.inbox.hear(&mut self.outbox);
         }
     }
 

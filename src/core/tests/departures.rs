@@ -373,3 +373,28 @@ fn a_client_that_missed_a_change_of_servers_finds_the_next_after_one_deadline() 
     assert_eq!(pings, [false, true]);
     assert_eq!(call_anew(&mut session), reply_to(b"anew"));
 }
+
+#[test]
+fn a_client_that_comes_at_once_is_not_taken_for_the_one_that_has_left() {
+    let mut session = acquainted();
+    session.call(b"of the one before", ms(60_000)).unwrap();
+    session.step_client();
+    let asked = session.step_server();
+    session.call(b"its last words", ms(60_000)).unwrap();
+    session.step_client();
+    session.kill_client();
+    // The server finds nobody who reads, and before it has read all of the last words there is somebody.
+    echo(session.server(), asked.into_iter().next().unwrap());
+    session.step_server();
+    session.start_client();
+    let call = session.call(b"of the next", ms(60_000)).unwrap();
+    session.ping(ms(60_000)).unwrap();
+    session.step_client();
+    let mut asked = Vec::new();
+    session.settle(|_, request| asked.push(request));
+    assert_eq!((asked.len(), session.in_flight()), (1, 2));
+    assert!(!session.server().is_settled(asked[0].caller));
+    echo(session.server(), asked.pop().unwrap());
+    session.settle(echo);
+    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"of the next"));
+}
