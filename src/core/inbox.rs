@@ -30,7 +30,7 @@ pub(crate) struct Inbox {
     in_time: usize,
     /// Ours, and that of the peer that was heard last.
     lives: Lives,
-    /// Whether any frame was heard since the last peer left, for us or not.
+    /// Whether anything was read since the last peer left.
     met: bool,
     /// Whether that life may have ended unnoticed.
     doubted: bool,
@@ -154,10 +154,9 @@ impl Inbox {
         self.doubted = true;
     }
 
-    /// Whether somebody who keeps to the protocol has written since the last peer left, and be it the
-    /// beginning of a frame.
+    /// Whether anybody has written since the last peer left, and be it the rest of what was for another.
     pub(crate) fn has_met(&self) -> bool {
-        self.met || !self.buffer.is_empty()
+        self.met
     }
 
     /// The peer has left; whoever comes next has another life.
@@ -298,6 +297,7 @@ impl Inbox {
 
     /// Turns unread bytes into events.
     pub(crate) fn hear(&mut self, outbox: &mut Outbox) {
+        self.met |= !self.buffer.is_empty();
         while !self.buffer.is_empty() && !self.is_full(outbox) {
             self.shed();
             let at = self.buffer.position();
@@ -319,7 +319,6 @@ impl Inbox {
                 }
                 Heard::Whole { verb, from, to, id, body, used } => {
                     self.buffer.consume(used);
-                    self.met = true;
                     let event = Event { verb, from, to, id, body: outbox.spare() };
                     if !self.is_heard(verb) {
                         outbox.recycle(event.body);
@@ -333,7 +332,6 @@ impl Inbox {
                 }
                 Heard::Part { verb, to, key, offset, total, body, used } => {
                     self.buffer.consume(used);
-                    self.met = true;
                     let event = Event { verb, from: key.0, to, id: key.1, body: Vec::new() };
                     if !self.is_heard(verb) {
                         continue;
