@@ -214,6 +214,8 @@ impl Ledger {
         assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
         let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted();
         assert!(unwanted, "nobody had {serial} stopped: {error}");
+        let here = error.kind() == ErrorKind::PeerClosed && record.caller == self.present;
+        assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
         assert_ne!(record.end, Some(End::Answered), "reply {serial} was not sent, and arrived");
         record.withdrawn = true;
     }
