@@ -572,9 +572,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.discard();
         // Whoever asked through it is gone with it, and must not keep the next from being heard.
         self.outbox.forget_answers();
-        // Nothing will tell from here on whether whoever wrote to it still lives.
-        self.end_of_last_words();
-        self.end_peers_life();
+        // Nothing will tell from here on whether whoever wrote to it still lives, or has given us up.
+        let met = self.outgoing.end().is_some() || self.inbox.has_met();
+        if self.leaving || (self.one_peer && met) {
+            self.depart();
+        }
     }
 
     /// Looks now and then whether both paths still lead here.

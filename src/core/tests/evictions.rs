@@ -193,3 +193,22 @@ fn requests_of_an_earlier_life_do_not_hide_an_eviction() {
     assert!(session.step_server().is_empty(), "nobody waits for these");
     assert!(session.server_link().unwrap().writer().is_none());
 }
+
+#[test]
+fn a_client_whose_replies_are_replaced_leaves_the_life_that_was_given_up_in_them() {
+    let mut session = Session::new(4096, 1 << 20, ms(1000));
+    let call = session.call(b"much", ms(60_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        let ticket = session.server().reply(asked.caller, noise(10_000)).unwrap();
+        session.server().forget(ticket, asked.caller);
+    }
+    serve_alone(&mut session, ms(1050));
+    session.replies.make(4096);
+    session.run(ms(200), echo);
+    let ended = session.outcome(call).expect("it has ended").unwrap_err();
+    assert_eq!((ended.kind(), ended.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
+    let call = session.call(b"anew", ms(1000)).unwrap();
+    session.run(ms(200), echo);
+    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"anew"));
+}
