@@ -103,9 +103,9 @@ impl Assembly {
         at.map(|at| self.open.remove(at)).is_some()
     }
 
-    /// Drops what was put together of the messages of this writer.
-    pub(crate) fn abandon_all(&mut self, epoch: u64) {
-        self.open.retain(|partial| partial.key.0 != epoch);
+    /// Drops what was put together of the messages of all writers but this.
+    pub(crate) fn abandon_others(&mut self, epoch: u64) {
+        self.open.retain(|partial| partial.key.0 == epoch);
     }
 
     /// Adds a part. Also answers how many other messages were dropped to make room.

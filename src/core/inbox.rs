@@ -166,11 +166,6 @@ impl Inbox {
         self.met = false;
     }
 
-    /// A life has ended: what it has begun is never finished.
-    pub(crate) fn end_life(&mut self, life: u64) {
-        self.assembly.abandon_all(life);
-    }
-
     /// Whoever has said something last has left; of its words some may lie before those of another.
     pub(crate) fn await_last_words(&mut self) {
         self.leaver = self.speaker;
@@ -349,7 +344,17 @@ impl Inbox {
         }
     }
 
+    /// This life speaks. Of clients there is one at a time: what one before it has begun is never
+    /// finished, and takes no room.
+    fn meet(&mut self, life: u64) {
+        if self.speaker != life && !self.hears_a_server {
+            self.assembly.abandon_others(life);
+        }
+        self.speaker = life;
+    }
+
     fn whole(&mut self, mut event: Event, body: Range<usize>, outbox: &mut Outbox) {
+        self.meet(event.from);
         if let Some(why) = self.objection(event.verb, body.len()) {
             return self.refuse(why, event, outbox);
         }
@@ -366,7 +371,7 @@ impl Inbox {
         outbox: &mut Outbox,
     ) {
         let key = event.key();
-        self.speaker = event.from;
+        self.meet(event.from);
         if offset == 0 {
             self.passing = None;
             if let Some(why) = self.objection(event.verb, total) {
@@ -463,7 +468,6 @@ impl Inbox {
             }
             self.doubted = false;
         }
-        self.speaker = event.from;
         self.stats.events += 1;
         match event.verb {
             Verb::Ping => self.asks.push(Ask::Ping(event)),

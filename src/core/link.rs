@@ -14,7 +14,7 @@ use super::read_side::ReadSide;
 use super::step::{Step, Wait};
 use super::write_side::WriteSide;
 use crate::deadline::Deadline;
-use crate::error::{Error, Phase, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing};
 use crate::stats::{Eviction, LinkStats, Tally};
 
@@ -133,11 +133,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// The peer has left; whoever comes next has another life.
     pub(crate) fn forget_peer(&mut self) {
         self.inbox.forget_peer();
-    }
-
-    /// A life of the peer has ended: what it has begun is never finished.
-    pub(crate) fn end_life(&mut self, life: u64) {
-        self.inbox.end_life(life);
     }
 
     /// Writes no more: the peer sees that, once it has read what was written, and may still write.
@@ -404,7 +399,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         for _ in 0..READS_A_STEP {
             self.hear();
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
-            if self.outbox.is_bothered(0) && self.incoming.has_hung_up() && !self.is_read(now) {
+            if self.outbox.is_bothered(0) && self.incoming.has_hung_up() && self.is_unread() {
                 // Whoever asked so much has left without reading any of it.
                 self.outbox.forget_answers();
             }
@@ -448,10 +443,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 Read::WritersGone => {
                     self.hung_up = true;
                     self.inbox.forgive();
-                    if !self.one_peer && !self.is_read(now) {
-                        // Whoever waits for an answer reads, also once it writes no more.
-                        self.lose_writer();
-                    }
                     self.notice_departure();
                     self.end_peers_life();
                     if self.incoming.renew()? == Standing::Replaced {
@@ -489,10 +480,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         wait.until = wait.until.earlier(reading.until);
     }
 
-    /// Whether somebody reads what we write.
-    fn is_read(&mut self, now: Instant) -> bool {
-        let open = self.outgoing.step_open(now, Deadline::NEVER);
-        matches!(open, Ok(Step::Done(()))) && !self.outgoing.is_deserted()
+    /// Whether it is known that nobody reads what we write. It is not tried out here: an end that is
+    /// opened hides from a client that another server has left.
+    fn is_unread(&self) -> bool {
+        let refused = self.outgoing.refusal().map(|refusal| refusal.kind());
+        refused == Some(ErrorKind::NoReader) || self.outgoing.is_deserted()
     }
 
     /// Nobody writes to us. If nobody reads from us either, the peer is gone.
@@ -575,7 +567,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         // Nothing will tell from here on whether whoever wrote to it still lives, or has given us up.
         let met = self.outgoing.end().is_some() || self.inbox.has_met();
         if self.leaving || (self.one_peer && met) {
-            self.depart();
+            self.depart(self.inbox.peer());
         }
     }
 

@@ -168,7 +168,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// The client has left, or is given up: what was on its way to it is taken back.
     fn end_client(&mut self, why: Unwanted) {
         let client = std::mem::take(&mut self.client);
-        self.link.end_life(client);
         for ticket in self.hands.end_client(client, why, &mut self.wakeups) {
             self.stop_reply(ticket, why);
         }

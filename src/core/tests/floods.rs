@@ -246,19 +246,3 @@ fn what_no_client_may_say_takes_no_memory_of_a_server_that_refuses() {
         flooded.assert_alive();
     }
 }
-
-#[test]
-fn an_idle_server_does_not_try_to_reach_a_peer_that_is_gone() {
-    for kind in [Kind::Ping, Kind::Goodbye, Kind::Cancel] {
-        let mut session = Session::new(65_536, LIMIT, ms(1000));
-        session.kill_client();
-        let writer = session.requests.pipe().writer(&session.requests);
-        session.requests.pipe().put(&frame(kind, false, 3, b""));
-        session.run(ms(100), echo);
-        drop(writer);
-        session.run(ms(1000), echo);
-        let before = session.replies.attempts();
-        session.run(ms(10_000), echo);
-        assert_eq!(session.replies.attempts(), before, "{kind:?}");
-    }
-}
