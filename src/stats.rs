@@ -72,8 +72,8 @@ pub struct LinkStats {
     pub too_large: u64,
     /// Requests refused because too many waited.
     pub overloaded: u64,
-    /// Times the peer was given up because it did not read ([`ServerOptions::stall_timeout`]
-    /// (crate::ServerOptions::stall_timeout)).
+    /// Times the peer was given up because it did not read; see
+    /// [`ServerOptions::stall_timeout`](crate::ServerOptions::stall_timeout).
     pub evicted: u64,
     /// Goodbyes that came: peers that left on purpose, and not by death.
     pub farewells: u64,

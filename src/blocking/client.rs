@@ -82,6 +82,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// What became of the request is in [`Error::fate`].
     ///
     /// Not sent: [`ErrorKind::NoReader`](crate::ErrorKind::NoReader) (no server),
+    /// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed) (the server has left after a goodbye,
+    /// or declined the request), [`ErrorKind::Closed`](crate::ErrorKind::Closed) (this client),
     /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) (another client),
     /// [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled) (the server does not read),
     /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded),
@@ -90,10 +92,14 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     ///
     /// Maybe delivered: [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) (no reply in time),
     /// [`ErrorKind::NoWriter`](crate::ErrorKind::NoWriter) (and the server never opened the reply
-    /// FIFO), [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed) (the server died).
+    /// FIFO), [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed) (the server died),
+    /// [`ErrorKind::Poisoned`](crate::ErrorKind::Poisoned) (a [cancel](Self::cancel) was not
+    /// acknowledged).
     ///
     /// Delivered: [`ErrorKind::Remote`](crate::ErrorKind::Remote) (the handler failed or panicked),
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec).
+    ///
+    /// As its [fate](Error::fate) says: [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
     pub fn call(&self, request: &Req) -> Result<Rep> {
         self.request(request).call()
     }
@@ -104,8 +110,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     /// Has a call stopped, and waits until the server has acknowledged that: from then on nothing of
-    /// the call comes any more. Whoever waits for the call is told [`ErrorKind::Cancelled`]
-    /// (crate::ErrorKind::Cancelled), unless its reply was here first. No other call is touched.
+    /// the call comes any more. Whoever waits for the call is told
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), unless its reply was here first. No other call is touched.
     ///
     /// A request that is not written yet never is; one that the server has not begun to work on is
     /// dropped there; a handler learns of it through its context. The cancel goes ahead of
@@ -178,8 +184,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
 
     /// Closes the connection within this time: no more calls are begun, those in flight come to
     /// their ends, the server is told goodbye and read to its own end. Answers whether all of that
-    /// was done by then; what was not is cut off, and its callers told [`ErrorKind::Closed`]
-    /// (crate::ErrorKind::Closed) and what became of it. Closing again is no error.
+    /// was done by then; what was not is cut off, and its callers told
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) and what became of it. Closing again is no error.
     ///
     /// Dropping a client is [`abort`](Self::abort).
     pub fn close(&self, drain: Duration) -> bool {

@@ -440,6 +440,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if taken != (TakenBack::NotSent { begun: false }) {
             self.push_cancel(id);
         }
+        self.look_at_queue();
+        self.go_on_closing();
         key
     }
 
@@ -470,7 +472,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.link.stats.poisoned += 1;
         self.end_calls(departure, ErrorKind::Poisoned);
         self.link.doubt_peer();
-        Error::new(ErrorKind::TimedOut, Phase::Cancel)
+        self.look_at_queue();
+        self.go_on_closing();
+        Error::new(ErrorKind::TimedOut, Phase::Cancel).with_fate(Fate::MaybeDelivered)
     }
 
     /// Whose callers have something to look at since this was asked last.

@@ -81,7 +81,10 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         self
     }
 
-    /// How long no byte of a reply may move while the client does not read. Default: 10 s.
+    /// How long no byte of a reply may move while the client does not read. Then the client is given
+    /// up with all of its calls: whoever has replies for it learns so at once
+    /// ([`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled)), and it is heard again once it
+    /// has noticed and begun another life. A client that reads slowly is not. Default: 10 s.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.common.stall = timeout;
         self

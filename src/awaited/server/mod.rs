@@ -131,6 +131,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
 
     /// The requests to come, each with a handle for its reply that can go to another task. Ends as
     /// [`serve`](Self::serve) does. An error concerns the server itself.
+    ///
+    /// Pings and cancels are answered while somebody waits on this server: for the next request, for
+    /// a reply to be written, or for a [cancel](Responder::cancelled).
     pub fn requests(&mut self) -> Requests<'_, R, Req, Rep, C> {
         Requests { wait: None, server: self }
     }
@@ -376,7 +379,8 @@ impl<R: Runtime, Req, Rep, C> fmt::Debug for Requests<'_, R, Req, Rep, C> {
 }
 
 impl<R: Runtime, Req, Rep, C> ServerOptions<Req, Rep, C, R> {
-    /// The most handlers of [`Server::serve`] that run at once; further requests wait in the FIFO.
+    /// The most handlers of [`Server::serve`] that run at once; further requests wait to be handed
+    /// out ([`max_waiting`](Self::max_waiting)).
     /// Default: 64.
     pub fn max_handlers(mut self, handlers: usize) -> Self {
         self.max_handlers = handlers.max(1);
