@@ -95,7 +95,7 @@ impl Buffer {
     /// frame whenever this is called, so the work per byte read is bounded.
     fn make_room(&mut self) -> &mut [u8] {
         if self.bytes.is_empty() {
-            self.bytes.resize(Self::CAPACITY, 0);
+            self.bytes = vec![0; Self::CAPACITY];
         }
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
