@@ -115,7 +115,7 @@ impl Counts {
         let Self { cancelled, refused, evicted, poisoned, settled, .. } = *self;
         let ends = [calls, handed_out, replies, not_sent, maybe_delivered, delivered];
         let others = [cancelled, refused, evicted, poisoned, settled];
-        ends.iter().chain(&others).all(|count| *count > 500)
+        ends.iter().all(|count| *count > 500) && others.iter().all(|count| *count > 200)
     }
 }
 
