@@ -22,7 +22,7 @@ fn a_client_that_closes_has_its_answers_and_the_server_hears_goodbye<F: Front>(s
             taken.send(()).unwrap();
             F::answer(responder, &message).await.unwrap();
             // Reads on, to the goodbye and the end.
-            while F::farewells(&server) == 0 {
+            while F::server_stats(&server).farewells == 0 {
                 F::next(&mut server, ms(5)).await.map(drop).unwrap_err();
             }
             F::next(&mut server, ms(5)).await.map(drop).unwrap_err();

@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::mpsc;
@@ -19,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use fifowire::awaited::{FifoReader, FifoWriter};
 use fifowire::codec::Bytes;
-use fifowire::{EndOfWriters, Error, ErrorKind, LinkStats, Pair, Pong, Result};
-use futures_util::future::join_all;
+use fifowire::{EndOfWriters, Error, ErrorKind, LinkStats, Pair, Pong, Probe, Result};
+use futures_util::future::{join, join_all};
 
 use crate::support::log::current_span;
 use crate::support::time::until;
@@ -39,6 +40,11 @@ pub(crate) trait Front: 'static {
     fn prepare();
 
     fn block_on<T>(future: impl Future<Output = T>) -> T;
+    /// Does both at the same time: on two threads, or in one task.
+    fn both<A, B: Send>(
+        here: impl AsyncFnOnce() -> A,
+        beside: impl AsyncFnOnce() -> B + Send,
+    ) -> impl Future<Output = (A, B)>;
 
     /// Plays so many parties at the same time, on one client if they like: threads, or tasks.
     fn together<P: Future<Output = ()>>(
@@ -64,6 +70,15 @@ pub(crate) trait Front: 'static {
         message: &[u8],
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<u8>>>;
+    /// A client whose requests and replies have this many bytes at most.
+    fn modest_client(pair: &Pair, most: usize) -> impl Future<Output = Result<Self::Client>>;
+    /// Begins the same call as often as that, and waits for all once `begun` returns.
+    fn begin_all(
+        client: &Self::Client,
+        message: &[u8],
+        calls: usize,
+        begun: impl FnOnce(),
+    ) -> impl Future<Output = Vec<Result<Vec<u8>>>>;
     /// A client that waits this long for an acknowledgement.
     fn canceller(pair: &Pair, timeout: Duration) -> impl Future<Output = Result<Self::Client>>;
     /// Begins a call, cancels it once `until` returns, and answers what came of it.
@@ -75,6 +90,7 @@ pub(crate) trait Front: 'static {
     fn ping(client: &Self::Client, timeout: Duration) -> impl Future<Output = Result<Pong>>;
     fn in_flight(client: &Self::Client) -> usize;
     fn client_stats(client: &Self::Client) -> LinkStats;
+    fn probe_client(client: &Self::Client) -> Probe;
     fn close_client(client: &Self::Client, drain: Duration) -> impl Future<Output = bool>;
     /// Begins a call, closes the connection at once when `until` returns, and answers when.
     fn begin_and_abort(
@@ -84,12 +100,15 @@ pub(crate) trait Front: 'static {
     ) -> impl Future<Output = Instant>;
 
     fn server(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Server>>;
+    /// A server that gives up a client which has not read for so long.
+    fn strict_server(pair: &Pair, stall: Duration) -> impl Future<Output = Result<Self::Server>>;
     fn next(
         server: &mut Self::Server,
         timeout: Duration,
     ) -> impl Future<Output = Result<(Vec<u8>, Self::Responder)>>;
     fn close_server(server: Self::Server, drain: Duration) -> impl Future<Output = bool>;
-    fn farewells(server: &Self::Server) -> u64;
+    fn server_stats(server: &Self::Server) -> LinkStats;
+    fn probe_server(server: &Self::Server) -> Probe;
     fn answer(responder: Self::Responder, message: &[u8]) -> impl Future<Output = Result<()>>;
     /// Serves as [`obey`](Self::obey); at "wait" it tells `started`, and waits until nobody wants the
     /// answer any more.
@@ -99,8 +118,8 @@ pub(crate) trait Front: 'static {
     ) -> impl Future<Output = Result<()>>;
     /// Serves as [`linger`](Self::linger), and others while it waits.
     fn hold(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
-    fn server_stats(server: &Self::Server) -> LinkStats;
-    /// Serves until a request says "stop": echoes, fails at "fail", panics at "panic".
+    /// Serves until a request says "stop": echoes, fails at "fail", panics at "panic", and answers
+    /// "as long as 9" with nine bytes.
     fn obey(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
 
     /// A reader of bytes, each of whose reads may take this long.
@@ -124,6 +143,10 @@ pub(crate) const LARGEST: usize = 64 << 20;
 
 /// What a server that obeys does with a request; `None` is for stop.
 fn obeyed(message: &[u8]) -> Option<Result<Vec<u8>, String>> {
+    if let Some(length) = message.strip_prefix(b"as long as ") {
+        let length = std::str::from_utf8(length).unwrap().parse().unwrap();
+        return Some(Ok(vec![b'x'; length]));
+    }
     match message {
         b"stop" => None,
         b"fail" => Some(Err("I would rather not".to_owned())),
@@ -168,6 +191,17 @@ impl Front for Blocking {
         on_threads(parties, |at| Self::block_on(party(at)));
     }
 
+    async fn both<A, B: Send>(
+        here: impl AsyncFnOnce() -> A,
+        beside: impl AsyncFnOnce() -> B + Send,
+    ) -> (A, B) {
+        thread::scope(|scope| {
+            let beside = scope.spawn(|| Self::block_on(beside()));
+            let here = Self::block_on(here());
+            (here, beside.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        })
+    }
+
     async fn sender(path: &Path, timeout: Duration) -> Result<Self::Sender> {
         let options = fifowire::Sender::options().codec(Bytes).timeout(timeout);
         options.open_timeout(timeout).open(path)
@@ -206,6 +240,24 @@ impl Front for Blocking {
         client.request(&message.to_vec()).timeout(timeout).call()
     }
 
+    async fn modest_client(pair: &Pair, most: usize) -> Result<Self::Client> {
+        let options = fifowire::Client::options().codec(Bytes);
+        options.max_message(most).open(pair).map(Into::into)
+    }
+
+    async fn begin_all(
+        client: &Self::Client,
+        message: &[u8],
+        calls: usize,
+        begun: impl FnOnce(),
+    ) -> Vec<Result<Vec<u8>>> {
+        let message = message.to_vec();
+        let begin = |_| client.request(&message).begin().unwrap();
+        let calls: Vec<_> = (0..calls).map(begin).collect();
+        begun();
+        calls.into_iter().map(|call| call.wait()).collect()
+    }
+
     async fn canceller(pair: &Pair, timeout: Duration) -> Result<Self::Client> {
         let options = fifowire::Client::options().codec(Bytes).cancel_timeout(timeout);
         options.open(pair).map(Into::into)
@@ -233,6 +285,10 @@ impl Front for Blocking {
         client.stats()
     }
 
+    fn probe_client(client: &Self::Client) -> Probe {
+        client.probe()
+    }
+
     async fn close_client(client: &Self::Client, drain: Duration) -> bool {
         client.close(drain)
     }
@@ -254,8 +310,12 @@ impl Front for Blocking {
         server.close(drain)
     }
 
-    fn farewells(server: &Self::Server) -> u64 {
-        server.stats().farewells
+    fn server_stats(server: &Self::Server) -> LinkStats {
+        server.stats()
+    }
+
+    fn probe_server(server: &Self::Server) -> Probe {
+        server.probe()
     }
 
     async fn answer(responder: Self::Responder, message: &[u8]) -> Result<()> {
@@ -264,6 +324,10 @@ impl Front for Blocking {
 
     async fn server(pair: &Pair, capacity: usize) -> Result<Self::Server> {
         fifowire::Server::options().codec(Bytes).capacity(capacity).open(pair)
+    }
+
+    async fn strict_server(pair: &Pair, stall: Duration) -> Result<Self::Server> {
+        fifowire::Server::options().codec(Bytes).stall_timeout(stall).open(pair)
     }
 
     async fn next(
@@ -299,10 +363,6 @@ impl Front for Blocking {
             }
         }
         Ok(())
-    }
-
-    fn server_stats(server: &Self::Server) -> LinkStats {
-        server.stats()
     }
 
     async fn obey(server: &mut Self::Server) -> Result<()> {
@@ -413,6 +473,13 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         B::together(parties, party).await;
     }
 
+    async fn both<A, Beside: Send>(
+        here: impl AsyncFnOnce() -> A,
+        beside: impl AsyncFnOnce() -> Beside + Send,
+    ) -> (A, Beside) {
+        join(here(), beside()).await
+    }
+
     async fn sender(path: &Path, timeout: Duration) -> Result<Self::Sender> {
         let options = fifowire::awaited::Sender::<R, _>::options().codec(Bytes).timeout(timeout);
         options.open_timeout(timeout).open(path).await
@@ -452,6 +519,28 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         client.request(&message.to_vec()).timeout(timeout).call().await
     }
 
+    async fn modest_client(pair: &Pair, most: usize) -> Result<Self::Client> {
+        let options = fifowire::awaited::Client::<R, _, _>::options().codec(Bytes);
+        options.max_message(most).open(pair).await
+    }
+
+    async fn begin_all(
+        client: &Self::Client,
+        message: &[u8],
+        calls: usize,
+        begun: impl FnOnce(),
+    ) -> Vec<Result<Vec<u8>>> {
+        let (message, mut in_flight, mut ends) = (message.to_vec(), Vec::new(), Vec::new());
+        for _ in 0..calls {
+            in_flight.push(client.request(&message).begin().await.unwrap());
+        }
+        begun();
+        for call in in_flight {
+            ends.push(call.wait().await);
+        }
+        ends
+    }
+
     async fn canceller(pair: &Pair, timeout: Duration) -> Result<Self::Client> {
         let options = fifowire::awaited::Client::<R, _, _>::options().codec(Bytes);
         options.cancel_timeout(timeout).open(pair).await
@@ -479,6 +568,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         client.stats()
     }
 
+    fn probe_client(client: &Self::Client) -> Probe {
+        client.probe()
+    }
+
     async fn close_client(client: &Self::Client, drain: Duration) -> bool {
         client.close(drain).await
     }
@@ -500,8 +593,12 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         server.close(drain).await
     }
 
-    fn farewells(server: &Self::Server) -> u64 {
-        server.stats().farewells
+    fn server_stats(server: &Self::Server) -> LinkStats {
+        server.stats()
+    }
+
+    fn probe_server(server: &Self::Server) -> Probe {
+        server.probe()
     }
 
     async fn answer(responder: Self::Responder, message: &[u8]) -> Result<()> {
@@ -511,6 +608,11 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
     async fn server(pair: &Pair, capacity: usize) -> Result<Self::Server> {
         let options = fifowire::awaited::Server::<R, _, _>::options().codec(Bytes);
         options.capacity(capacity).open(pair).await
+    }
+
+    async fn strict_server(pair: &Pair, stall: Duration) -> Result<Self::Server> {
+        let options = fifowire::awaited::Server::<R, _, _>::options().codec(Bytes);
+        options.stall_timeout(stall).open(pair).await
     }
 
     async fn next(
@@ -540,10 +642,6 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     async fn hold(server: &mut Self::Server) -> Result<()> {
         Self::linger(server, mpsc::channel().0).await
-    }
-
-    fn server_stats(server: &Self::Server) -> LinkStats {
-        server.stats()
     }
 
     async fn obey(server: &mut Self::Server) -> Result<()> {

@@ -60,9 +60,14 @@ pub(crate) fn current_span() -> Option<&'static str> {
 
 /// Listens from here on, for as long as the process lives.
 pub(crate) fn listen() -> &'static Log {
+    listen_to(LevelFilter::TRACE)
+}
+
+/// Listens to what is of this level at least.
+pub(crate) fn listen_to(least: LevelFilter) -> &'static Log {
     static LOG: OnceLock<Log> = OnceLock::new();
     LOG.get_or_init(|| {
-        tracing::subscriber::set_global_default(Ear).unwrap();
+        tracing::subscriber::set_global_default(Ear(least)).unwrap();
         Log::default()
     })
 }
@@ -147,15 +152,15 @@ impl Visit for Told {
     }
 }
 
-struct Ear;
+struct Ear(LevelFilter);
 
 impl Subscriber for Ear {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "fifowire"
+        metadata.target() == "fifowire" && *metadata.level() <= self.0
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::TRACE)
+        Some(self.0)
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 
 /// A process that plays a role, seen from the test. It is killed and reaped on drop.
 #[derive(Debug)]
@@ -61,6 +63,21 @@ impl Peer {
     /// Waits for this line.
     pub(crate) fn expect(&mut self, line: &str) {
         assert_eq!(self.hear(), line, "said by {}", self.role);
+    }
+
+    /// Waits until the peer has stopped itself.
+    pub(crate) fn await_stop(&self) {
+        let status = waitid(Id::Pid(self.pid()), WaitPidFlag::WSTOPPED).unwrap();
+        assert!(matches!(status, WaitStatus::Stopped(..)), "{}: {status:?}", self.role);
+    }
+
+    /// Has a peer that has stopped go on.
+    pub(crate) fn resume(&self) {
+        kill(self.pid(), Signal::SIGCONT).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32)
     }
 
     /// Kills the peer wherever it stands; it gets no chance to clean up. Answers what it had said
@@ -120,12 +137,12 @@ impl Line {
     }
 
     /// Says a line to the test.
-    pub(crate) fn say(&mut self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         println!("\n@{line}");
     }
 
     /// Waits for a line of the test; `None` once it has none left to say.
-    pub(crate) fn hear(&mut self) -> Option<String> {
+    pub(crate) fn hear(&self) -> Option<String> {
         let mut line = String::new();
         (stdin().read_line(&mut line).unwrap() > 0).then(|| line.trim_end().to_owned())
     }
