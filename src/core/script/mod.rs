@@ -12,10 +12,9 @@
 mod pipe;
 mod session;
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::link::Link;
@@ -23,12 +22,14 @@ use super::step::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Attempt, Opener, Refusal, Sink, Source, Standing};
 
+#[cfg(all(test, shuttle))]
+pub(crate) use pipe::Readiness;
 pub(crate) use pipe::{Pipe, ReadEnd, WriteEnd};
 pub(crate) use session::{Call, Client, Server, Session};
 
 /// A path: it names a pipe, or nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Place(Rc<RefCell<Spot>>);
+pub(crate) struct Place(Arc<Mutex<Spot>>);
 
 #[derive(Debug, Default)]
 struct Spot {
@@ -54,44 +55,44 @@ impl Place {
     /// Has the path name a new pipe; ends of an older one stay with theirs.
     pub(crate) fn make(&self, capacity: usize) -> Pipe {
         let pipe = Pipe::new(capacity);
-        self.0.borrow_mut().pipe = Some(pipe.clone());
+        self.spot().pipe = Some(pipe.clone());
         pipe
     }
 
     pub(crate) fn unlink(&self) {
-        self.0.borrow_mut().pipe = None;
+        self.spot().pipe = None;
     }
 
     pub(crate) fn exists(&self) -> bool {
-        self.0.borrow().pipe.is_some()
+        self.spot().pipe.is_some()
     }
 
     /// Refuses the next attempts to open, in this order.
     pub(crate) fn refuse(&self, refusals: impl IntoIterator<Item = Refusal>) {
-        self.0.borrow_mut().refusals.extend(refusals);
+        self.spot().refusals.extend(refusals);
     }
 
     /// Fails the next attempt to open with what waiting will not mend.
     pub(crate) fn fail(&self, kind: ErrorKind) {
-        self.0.borrow_mut().failure = Some(kind);
+        self.spot().failure = Some(kind);
     }
 
     /// Refuses and fails nothing any more.
     #[cfg(test)]
     pub(crate) fn relent(&self) {
-        let spot = &mut *self.0.borrow_mut();
+        let spot = &mut *self.spot();
         spot.refusals.clear();
         spot.failure = None;
     }
 
     /// How often it was tried to open an end here.
     pub(crate) fn attempts(&self) -> usize {
-        self.0.borrow().attempts
+        self.spot().attempts
     }
 
     /// The pipe that the path names; a test that asks has made one.
     pub(crate) fn pipe(&self) -> Pipe {
-        match &self.0.borrow().pipe {
+        match &self.spot().pipe {
             Some(pipe) => pipe.clone(),
             None => panic!("the path names nothing"),
         }
@@ -106,7 +107,7 @@ impl Place {
     }
 
     fn attempt<End>(&self, open: impl FnOnce(&Pipe) -> Option<End>) -> Result<Attempt<End>> {
-        let mut spot = self.0.borrow_mut();
+        let mut spot = self.spot();
         spot.attempts += 1;
         if let Some(kind) = spot.failure.take() {
             return Err(Error::new(kind, Phase::Open));
@@ -121,8 +122,12 @@ impl Place {
         })
     }
 
+    fn spot(&self) -> MutexGuard<'_, Spot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn standing(&self, of: &Pipe) -> Standing {
-        match &self.0.borrow().pipe {
+        match &self.spot().pipe {
             Some(pipe) if pipe.is(of) => Standing::Same,
             Some(_) => Standing::Replaced,
             None => Standing::Missing,
