@@ -20,6 +20,7 @@ mod node;
 mod pipe;
 mod probe;
 mod stats;
+mod sync;
 mod sys;
 #[cfg(feature = "tokio")]
 pub mod tokio;

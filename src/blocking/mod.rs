@@ -10,7 +10,7 @@ mod raw;
 mod receiver;
 mod sender;
 mod server;
-mod turn;
+pub(crate) mod turn;
 
 pub use client::{Call, Client};
 pub use in_flight::InFlight;

@@ -8,28 +8,31 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::responder::Machine;
-use crate::blocking::turn::Turn;
+use crate::blocking::turn::{Shared, Turn};
 use crate::core::errand::Listening;
+use crate::core::server::Answerer;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::front::Term;
+use crate::pipe::{Opener, Sink, Source};
+use crate::sync;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::{self, JoinHandle};
 
 /// The attendant's thread, which ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Attendant {
-    duty: Arc<Duty>,
+pub(super) struct Attendant<S: Attended = Machine> {
+    duty: Arc<Duty<S>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What the two threads know of each other.
 #[derive(Debug)]
-struct Duty {
-    turn: Arc<Turn<Machine>>,
+struct Duty<S> {
+    turn: Arc<Turn<S>>,
     /// Counts the beginnings and the ends of handlers: odd while one runs.
     handlers: AtomicU64,
     /// Whether the attendant sleeps until it is called.
@@ -44,19 +47,25 @@ const TICK: Duration = Duration::from_millis(5);
 /// Ticks without a handler after which the attendant sleeps until one begins.
 const IDLE_TICKS: u32 = 4;
 
-impl Attendant {
+/// A session that has an attendant.
+pub(super) trait Attended: Shared + Send + Sized + 'static {
+    /// Reads until `ended` says so, which is asked whenever something has come.
+    fn listen(turn: &Turn<Self>, ended: impl FnMut() -> bool, term: Term) -> Result<()>;
+
+    /// Has whoever reads so ask once more.
+    fn call_listener(&mut self);
+}
+
+impl<S: Attended> Attendant<S> {
     /// The attendant of a server, started where there is none yet.
-    pub(super) fn at<'a>(
-        attendant: &'a mut Option<Self>,
-        turn: &Arc<Turn<Machine>>,
-    ) -> Result<&'a Self> {
+    pub(super) fn at<'a>(attendant: &'a mut Option<Self>, turn: &Arc<Turn<S>>) -> Result<&'a Self> {
         match attendant {
             Some(attendant) => Ok(attendant),
             None => Ok(attendant.insert(Self::start(turn)?)),
         }
     }
 
-    fn start(turn: &Arc<Turn<Machine>>) -> Result<Self> {
+    fn start(turn: &Arc<Turn<S>>) -> Result<Self> {
         let duty = Arc::new(Duty {
             turn: Arc::clone(turn),
             handlers: AtomicU64::new(0),
@@ -90,7 +99,7 @@ impl Attendant {
     }
 }
 
-impl Drop for Attendant {
+impl<S: Attended> Drop for Attendant<S> {
     fn drop(&mut self) {
         self.duty.over.store(true, Ordering::SeqCst);
         self.call();
@@ -102,7 +111,7 @@ impl Drop for Attendant {
     }
 }
 
-impl Duty {
+impl<S: Attended> Duty<S> {
     fn attend(&self) {
         let (mut seen, mut idle) = (0, 0);
         while !self.is_over() {
@@ -139,15 +148,28 @@ impl Duty {
     /// Reads for as long as this handler runs, and until something comes after it.
     fn listen(&self, handlers: u64) {
         let ended = || self.is_over() || self.handlers.load(Ordering::SeqCst) != handlers;
-        let now = Instant::now();
-        let term = Term::until(now, Deadline::NEVER);
         // A failure of the connection is met by the serving thread.
-        if self.turn.run(Listening::until(ended), now, term, Phase::Read).is_err() {
+        if S::listen(&self.turn, ended, Term::until(sync::now(), Deadline::NEVER)).is_err() {
             thread::park_timeout(TICK);
         }
     }
 
     fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
+    }
+}
+
+impl<R, W> Attended for Answerer<R, W>
+where
+    R: Opener<End: Source> + 'static,
+    W: Opener<End: Sink> + 'static,
+    Self: Shared + Send,
+{
+    fn listen(turn: &Turn<Self>, ended: impl FnMut() -> bool, term: Term) -> Result<()> {
+        turn.run(Listening::until(ended), term.began, term, Phase::Read)
+    }
+
+    fn call_listener(&mut self) {
+        self.call_listener();
     }
 }

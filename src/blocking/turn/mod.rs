@@ -9,38 +9,26 @@
 //! called by a bell that all leaders listen to. A single caller never meets any of this: it leads,
 //! alone.
 
+mod ends;
 mod visit;
 
+#[cfg(all(test, shuttle))]
+mod checked;
+
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::drive::sleep;
 use crate::core::errand::{Errand, Key};
-use crate::core::link::{Directions, Link};
-use crate::core::session::Session;
+use crate::core::link::Directions;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::front::{Common, LinkNews, LinkReport, Notices, Pause, Term};
-use crate::node::{ReadOpener, WriteOpener};
-use crate::sys::{Bell, Ends, Watch};
+use crate::sync::{self, Bell, Condvar, Mutex, MutexGuard};
 use crate::trace::Span;
+pub(crate) use ends::{Shared, SleptOn};
 pub(crate) use visit::Visit;
-
-/// What threads take turns at: a session over FIFOs.
-pub(crate) trait Shared: Session<R = ReadOpener, W = WriteOpener> {}
-
-impl<S: Session<R = ReadOpener, W = WriteOpener>> Shared for S {}
-
-/// Descriptors that stay open while they are slept on, even if the session exchanges them.
-#[derive(Debug, Default)]
-struct HeldEnds {
-    reader: Option<Arc<OwnedFd>>,
-    writer: Option<Arc<OwnedFd>>,
-    watch: Option<Arc<Watch>>,
-}
 
 /// A session and the threads that wait on it.
 #[derive(Debug)]
@@ -117,14 +105,14 @@ impl<S: Shared> Turn<S> {
             };
             let (notice, wait) = state.notices.due(now, wait);
             let (path, ends) =
-                (state.session.path(Phase::Read).to_path_buf(), HeldEnds::of(state.session.link()));
+                (state.session.path(Phase::Read).to_path_buf(), state.session.ends());
             drop(state);
             if let Some(notice) = notice {
                 notice.tell(&path);
             }
-            let slept = sleep(ends.borrow(&self.bell), wait, now);
-            slept.map_err(|error| term.sign(error.at(&path), Instant::now()))?;
-            now = Instant::now();
+            let slept = ends.sleep(&self.bell, wait, now);
+            slept.map_err(|error| term.sign(error.at(&path), sync::now()))?;
+            now = sync::now();
         }
     }
 
@@ -142,7 +130,7 @@ impl<S: Shared> Turn<S> {
     pub(crate) fn nudge(&self, work: impl FnOnce(&mut S)) {
         let mut state = self.lock();
         work(&mut state.session);
-        let _ = state.step(Instant::now(), true);
+        let _ = state.step(sync::now(), true);
         state.wake_ready(NOBODY, &self.bell);
         state.hand_over(&self.bell);
     }
@@ -201,7 +189,7 @@ impl<S: Shared> Turn<S> {
         let mut state = self.lock();
         let key = match visit.begin(&mut state) {
             Ok(key) => key,
-            Err(error) => return Err(term.sign(state.session.place(error, phase), Instant::now())),
+            Err(error) => return Err(term.sign(state.session.place(error, phase), sync::now())),
         };
         if span.is_told() {
             drop(state);
@@ -263,7 +251,7 @@ impl<S: Shared> State<S> {
 
     /// What there is to tell of the connection.
     fn report(&mut self) -> Option<LinkReport> {
-        self.news.due(&self.session, Instant::now)
+        self.news.due(&self.session, sync::now)
     }
 
     fn lead(&mut self, key: Key, wait: Wait) {
@@ -309,26 +297,6 @@ impl Leader {
         if !self.called {
             self.called = true;
             bell.ring();
-        }
-    }
-}
-
-impl HeldEnds {
-    /// The ends of a link, and the watch over the one that is being opened.
-    fn of(link: &Link<ReadOpener, WriteOpener>) -> Self {
-        Self {
-            reader: link.reader().map(|end| Arc::clone(end.held())),
-            writer: link.writer().map(|end| Arc::clone(end.held())),
-            watch: link.outgoing().watch().or_else(|| link.incoming().watch()).cloned(),
-        }
-    }
-
-    fn borrow<'a>(&'a self, bell: &'a Bell) -> Ends<'a> {
-        Ends {
-            reader: self.reader.as_ref().map(|fd| fd.as_fd()),
-            writer: self.writer.as_ref().map(|fd| fd.as_fd()),
-            watch: self.watch.as_ref().map(|watch| watch.as_fd()),
-            bell: Some(bell.as_fd()),
         }
     }
 }

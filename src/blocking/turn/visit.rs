@@ -1,14 +1,13 @@
 //! One thread's errand at a shared session: look, rest, look again, leave.
 
-use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
-use super::{HeldEnds, LOOK_UP, NOBODY, Shared, State, Turn};
-use crate::blocking::drive::sleep;
+use super::{LOOK_UP, NOBODY, Shared, SleptOn, State, Turn};
 use crate::core::errand::{Errand, Key};
 use crate::core::step::Wait;
 use crate::error::{Phase, Result};
 use crate::front::{Spell, Term};
+use crate::sync::{self, MutexGuard};
 
 /// A thread and its errand. Whatever ends the visit, a panic in a codec or an observer included,
 /// the errand leaves.
@@ -58,7 +57,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
 
     /// Waits for the answer of an errand that was begun some time ago.
     pub(crate) fn finish(mut self) -> Result<E::Answer> {
-        self.now = Instant::now();
+        self.now = sync::now();
         self.read = true;
         let state = self.turn.lock();
         self.stay(state)
@@ -73,7 +72,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
                     state.news.ended(&answer);
                     let report = state.report();
                     let answer = answer.map_err(|error| {
-                        self.term.sign(state.session.place(error, self.phase), Instant::now())
+                        self.term.sign(state.session.place(error, self.phase), sync::now())
                     });
                     drop(state);
                     if let Some(report) = report {
@@ -127,7 +126,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             if let Some(moment) = state.pause.look_again(spell, now) {
                 drop(state);
                 moment.pass();
-                self.now = Instant::now();
+                self.now = sync::now();
                 state = self.turn.lock();
             }
             return Ok(state);
@@ -140,7 +139,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             // and forgives whatever a host does to its threads.
             let most = self.term.deadline.remaining(now).unwrap_or(LOOK_UP).min(LOOK_UP);
             state = self.turn.park(state, self.key, most);
-            self.now = Instant::now();
+            self.now = sync::now();
             return Ok(state);
         }
         state.lead(self.key, wait);
@@ -157,7 +156,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             None => self.sleep(state, wait)?,
         }
         let state = led.resign();
-        self.now = Instant::now();
+        self.now = sync::now();
         Ok(state)
     }
 
@@ -170,7 +169,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             (session.path(phase).to_path_buf(), notice.in_phase(phase))
         });
         let report = state.report();
-        let ends = HeldEnds::of(state.session.link());
+        let ends = state.session.ends();
         drop(state);
         // Who is told is the host's: it may be slow, look at this very session, or panic.
         if let Some((path, notice)) = notice {
@@ -179,11 +178,11 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         if let Some(report) = report {
             report.tell();
         }
-        let slept = sleep(ends.borrow(&turn.bell), wait, self.now);
+        let slept = ends.sleep(&turn.bell, wait, self.now);
         slept.map_err(|error| {
             let session = &mut turn.lock().session;
             let error = self.errand.fail(session, error);
-            term.sign(session.place(error, phase), Instant::now())
+            term.sign(session.place(error, phase), sync::now())
         })
     }
 

@@ -1,0 +1,238 @@
+//! Threads that take turns, under the checker ([`crate::sync::checked`]).
+
+use std::sync::Arc;
+
+use super::{Turn, Visit};
+use crate::core::errand::{Calling, Cancelling, Reserving};
+use crate::core::event::Event;
+use crate::core::script::Client;
+use crate::deadline::Deadline;
+use crate::error::{ErrorKind, Phase, Result};
+use crate::front::Term;
+use crate::sync::checked::peer::{Count, MUTE, calling, serve, serve_one_by_one};
+use crate::sync::checked::thread::{self, JoinHandle};
+use crate::sync::checked::{
+    below, chance, check, common, endpoints, moment, now, patient, strike, until_dusk,
+};
+use crate::trace::Span;
+
+type Shared = Arc<Turn<Client>>;
+
+#[test]
+fn every_reply_reaches_its_caller_and_whoever_leaves_is_replaced() {
+    check(|| {
+        let callers = 2 + below(3);
+        let (client, server) = endpoints(capacity(), callers);
+        let turn = shared(client);
+        let answered = Arc::new(Count::default());
+        let counts = Arc::clone(&answered);
+        let service = thread::spawn(move || serve_one_by_one(server, callers, &counts));
+        let call_one = |caller| {
+            let (turn, answered) = (Arc::clone(&turn), Arc::clone(&answered));
+            thread::spawn(move || {
+                let message = [caller as u8; 30];
+                // A call that was begun is one more that nobody looks after until its thread does.
+                let reply = if chance(3) {
+                    begin(&turn, &message, patient()).finish()
+                } else {
+                    call(&turn, &message, patient())
+                };
+                assert_eq!(reply.unwrap().body, message);
+                answered.add();
+            })
+        };
+        let calls = (0..callers).map(call_one).collect();
+        finish(turn, calls, service);
+    });
+}
+
+#[test]
+fn calls_that_time_out_are_cancelled_or_dropped_leave_the_others_theirs() {
+    check(|| {
+        let (client, server) = endpoints(capacity(), 1 + below(3));
+        let turn = shared(client);
+        let service = thread::spawn(move || serve(server));
+        let mut threads = vec![thread::spawn(strike)];
+        threads.extend((0..2 + below(2)).map(|thread| {
+            let turn = Arc::clone(&turn);
+            thread::spawn(move || (0..1 + below(2)).for_each(|_| do_anything(&turn, thread as u8)))
+        }));
+        finish(turn, threads, service);
+    });
+}
+
+#[test]
+fn whoever_leaves_at_its_deadline_is_replaced() {
+    check(|| {
+        let (client, server) = endpoints(capacity(), 3);
+        let turn = shared(client);
+        let service = thread::spawn(move || serve(server));
+        let gone = Arc::new(Count::default());
+        let late = {
+            let (turn, gone) = (Arc::clone(&turn), Arc::clone(&gone));
+            thread::spawn(move || {
+                assert_late(call(&turn, MUTE, until_dusk()));
+                gone.add();
+            })
+        };
+        let stays = {
+            let turn = Arc::clone(&turn);
+            thread::spawn(move || {
+                let unanswered = begin(&turn, MUTE, patient());
+                let id = unanswered.key();
+                // Answered only after the other has left.
+                let canceller = {
+                    let turn = Arc::clone(&turn);
+                    thread::spawn(move || {
+                        gone.wait_for(1);
+                        cancel(&turn, id);
+                    })
+                };
+                assert_eq!(kind(unanswered.finish()), ErrorKind::Cancelled);
+                canceller.join().unwrap();
+            })
+        };
+        finish(turn, vec![late, stays, thread::spawn(strike)], service);
+    });
+}
+
+#[test]
+fn a_place_that_becomes_free_goes_to_whoever_waits_for_it_even_if_it_leads() {
+    check(|| {
+        let (client, server) = endpoints(capacity(), 1);
+        let turn = shared(client);
+        let service = thread::spawn(move || serve(server));
+        let taken = Arc::new(Count::default());
+        let mut threads: Vec<_> = (0..1 + below(2))
+            .map(|caller| {
+                let (turn, taken) = (Arc::clone(&turn), Arc::clone(&taken));
+                thread::spawn(move || {
+                    taken.wait_for(1);
+                    placed_call(&turn, &[caller as u8; 20]);
+                })
+            })
+            .collect();
+        let holder = Arc::clone(&turn);
+        threads.push(thread::spawn(move || {
+            let unanswered = begin(&holder, MUTE, patient());
+            taken.add();
+            drop(unanswered);
+        }));
+        finish(turn, threads, service);
+    });
+}
+
+/// What a caller may do, by chance.
+fn do_anything(turn: &Turn<Client>, thread: u8) {
+    let message = [thread; 25];
+    match below(7) {
+        0 | 1 => placed_call(turn, &message),
+        2 => match ping(turn) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Overloaded),
+        },
+        3 => {
+            let Ok(reply) = placed(turn, MUTE, until_dusk(), |visit| visit.finish()) else {
+                return;
+            };
+            assert_late(reply);
+        }
+        4 => {
+            let term = if chance(2) { patient() } else { until_dusk() };
+            let _ = placed(turn, if chance(2) { MUTE } else { &message }, term, drop);
+        }
+        5 => {
+            let cancelled = |visit: Visit<'_, Client, Calling>| {
+                cancel(turn, visit.key());
+                visit.finish()
+            };
+            let _ = placed(turn, MUTE, patient(), cancelled)
+                .map(|answer| assert_eq!(kind(answer), ErrorKind::Cancelled));
+        }
+        _ => {
+            let cancelled = |visit: Visit<'_, Client, Calling>| {
+                cancel(turn, visit.key());
+                visit.finish()
+            };
+            match placed(turn, &message, patient(), cancelled) {
+                Ok(Ok(reply)) => assert_eq!(reply.body, message),
+                Ok(Err(error)) => assert_eq!(error.kind(), ErrorKind::Cancelled),
+                Err(error) => panic!("no place: {error:?}"),
+            }
+        }
+    }
+}
+
+fn shared(client: Client) -> Shared {
+    Arc::new(Turn::new(client, &common()).unwrap())
+}
+
+/// Pipes that hold less than a frame, a few, or all.
+fn capacity() -> usize {
+    [48, 200, 65_536][below(3)]
+}
+
+fn call(turn: &Turn<Client>, message: &[u8], term: Term) -> Result<Event> {
+    let calling = turn.with(|client| calling(client, message, term));
+    turn.run(calling, moment(), term, Phase::Reply)
+}
+
+fn begin<'t>(turn: &'t Turn<Client>, message: &[u8], term: Term) -> Visit<'t, Client, Calling> {
+    let calling = turn.with(|client| calling(client, message, term));
+    turn.begin_in(&Span::none(), calling, moment(), term, Phase::Reply).unwrap()
+}
+
+/// A call at a place that is waited for.
+fn placed<'t, T>(
+    turn: &'t Turn<Client>,
+    message: &[u8],
+    term: Term,
+    then: impl FnOnce(Visit<'t, Client, Calling>) -> T,
+) -> Result<T> {
+    let place = match turn.with(|client| client.try_reserve()) {
+        Some(place) => place,
+        None => turn.run(Reserving::new(term.deadline), moment(), term, Phase::Write)?,
+    };
+    let calling = turn.with(|client| calling(client, message, term)).at(Some(place));
+    let visit = turn.begin_in(&Span::none(), calling, moment(), term, Phase::Reply)?;
+    Ok(then(visit))
+}
+
+fn placed_call(turn: &Turn<Client>, message: &[u8]) {
+    let reply = placed(turn, message, patient(), |visit| visit.finish());
+    assert_eq!(reply.unwrap().unwrap().body, message);
+}
+
+fn ping(turn: &Turn<Client>) -> Result<Event> {
+    turn.run(Calling::ping(Deadline::NEVER), moment(), patient(), Phase::Reply)
+}
+
+fn cancel(turn: &Turn<Client>, id: u64) {
+    turn.run(Cancelling::new(id, Deadline::NEVER), now(), patient(), Phase::Cancel).unwrap();
+}
+
+fn kind<T: std::fmt::Debug>(answer: Result<T>) -> ErrorKind {
+    answer.unwrap_err().kind()
+}
+
+/// Given up at its deadline, wherever it was by then.
+fn assert_late<T: std::fmt::Debug>(answer: Result<T>) {
+    let late = [ErrorKind::TimedOut, ErrorKind::NoWriter, ErrorKind::WriteStalled];
+    assert!(late.contains(&kind(answer)));
+}
+
+/// Everybody comes to an end, and nothing is left behind.
+fn finish(turn: Shared, threads: Vec<JoinHandle<()>>, service: JoinHandle<()>) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    // Whatever became of them, the next call is answered; and the server has seen a client.
+    ping(&turn).unwrap();
+    {
+        let mut state = turn.lock();
+        assert!(state.leaders.is_empty() && state.parked.is_empty());
+        assert_eq!(state.session.in_flight(), 0);
+        assert!(state.session.wakeups().is_empty());
+    }
+    assert!(!turn.bell.rings());
+    drop(turn);
+    service.join().unwrap();
+}
