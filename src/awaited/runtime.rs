@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::node::Held;
+use crate::node::{Held, ReadEnd, WriteEnd};
 
 /// A runtime that endpoints can be awaited on. The ones there are: `fifowire::tokio::Tokio` and
 /// `fifowire::async_io::AsyncIo`.
@@ -42,6 +42,18 @@ pub trait Runtime: sealed::Sealed + fmt::Debug + Send + Sync + Sized + Unpin + '
 pub trait Ready {
     /// Ready once an attempt may find what the last one did not. Remembers one task.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl<H: Held + Ready> Ready for ReadEnd<H> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.held_mut().poll_ready(cx)
+    }
+}
+
+impl<H: Held + Ready> Ready for WriteEnd<H> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.held_mut().poll_ready(cx)
+    }
 }
 
 /// A timer that a task can wait for.

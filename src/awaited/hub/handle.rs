@@ -8,11 +8,11 @@ use crate::awaited::runtime::Runtime;
 
 /// Holds a hub. When the last clone is dropped, both ends are closed there and then, even where
 /// another thread is in the middle of a turn that the runtime gave the hub.
-pub(in crate::awaited) struct Handle<R: Runtime, S: Shared<R>>(Arc<Held<R, S>>);
+pub(in crate::awaited) struct Handle<R: Runtime, S: Shared>(Arc<Held<R, S>>);
 
-struct Held<R: Runtime, S: Shared<R>>(Arc<Hub<R, S>>);
+struct Held<R: Runtime, S: Shared>(Arc<Hub<R, S>>);
 
-impl<R: Runtime, S: Shared<R>> Handle<R, S> {
+impl<R: Runtime, S: Shared> Handle<R, S> {
     pub(super) fn new(hub: Arc<Hub<R, S>>) -> Self {
         Self(Arc::new(Held(hub)))
     }
@@ -23,13 +23,13 @@ impl<R: Runtime, S: Shared<R>> Handle<R, S> {
     }
 }
 
-impl<R: Runtime, S: Shared<R>> Clone for Handle<R, S> {
+impl<R: Runtime, S: Shared> Clone for Handle<R, S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<R: Runtime, S: Shared<R>> Deref for Handle<R, S> {
+impl<R: Runtime, S: Shared> Deref for Handle<R, S> {
     type Target = Hub<R, S>;
 
     fn deref(&self) -> &Hub<R, S> {
@@ -37,7 +37,7 @@ impl<R: Runtime, S: Shared<R>> Deref for Handle<R, S> {
     }
 }
 
-impl<R: Runtime, S: Shared<R>> Drop for Held<R, S> {
+impl<R: Runtime, S: Shared> Drop for Held<R, S> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.session.link_mut().close();

@@ -7,6 +7,8 @@
 //! Whoever finds the hub taken leaves word ([`Hub::again`]), and the one that has it looks once
 //! more.
 
+#[cfg(all(test, shuttle))]
+mod checked;
 mod handle;
 mod visit;
 
@@ -16,8 +18,7 @@ use std::future::poll_fn;
 use std::hash::BuildHasherDefault;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
@@ -31,20 +32,19 @@ use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::front::{Common, LinkNews, LinkReport, Notice, Notices, Pause, Term};
-use crate::node::{ReadOpener, WriteOpener};
+use crate::pipe::Opener;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 pub(super) use handle::Handle;
 pub(super) use visit::Visit;
 
-/// What tasks share: a session over FIFOs that the runtime keeps.
-pub(super) trait Shared<R: Runtime>:
-    Session<R = ReadOpener<R::Reader>, W = WriteOpener<R::Writer>> + Send + 'static
+/// What tasks share: a session over ends that a runtime keeps.
+pub(super) trait Shared:
+    Session<R: Opener<End: Ready>, W: Opener<End: Ready>> + Send + 'static
 {
 }
 
-impl<R: Runtime, S> Shared<R> for S where
-    S: Session<R = ReadOpener<R::Reader>, W = WriteOpener<R::Writer>> + Send + 'static
-{
-}
+impl<S: Session<R: Opener<End: Ready>, W: Opener<End: Ready>> + Send + 'static> Shared for S {}
 
 /// A session and the tasks that wait on it.
 pub(super) struct Hub<R: Runtime, S> {
@@ -85,7 +85,7 @@ const STEPS_A_TURN: usize = 16;
 /// When a turn that used up its steps goes on, should no task do so before.
 const BREATH: Duration = Duration::from_millis(1);
 
-impl<R: Runtime, S: Shared<R>> Hub<R, S> {
+impl<R: Runtime, S: Shared> Hub<R, S> {
     /// Opens a session that tasks can then share.
     pub(super) async fn open(mut session: S, common: &Common, term: Term) -> Result<Handle<R, S>> {
         let mut alarm = Alarm::<R::Timer>::new();
@@ -236,7 +236,7 @@ impl<R: Runtime, S: Shared<R>> Hub<R, S> {
     }
 }
 
-impl<R: Runtime, S: Shared<R>> State<R, S> {
+impl<R: Runtime, S: Shared> State<R, S> {
     fn turn(&mut self, cx: &mut Context<'_>, woken: &mut Vec<Waker>) {
         for _ in 0..STEPS_A_TURN {
             if self.waiting.is_empty() {
@@ -273,10 +273,10 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
         }
         // All are asked, so that all remember the hub. A failure is met by the next step.
         let (reader, writer) = self.session.link_mut().ends_mut();
-        let reader = reader.filter(|_| wait.readable).map(|end| end.held_mut());
-        let writer = writer.filter(|_| wait.writable).map(|end| end.held_mut());
-        let readable = reader.is_some_and(|held| is_some_news(held.poll_ready(cx)));
-        let writable = writer.is_some_and(|held| is_some_news(held.poll_ready(cx)));
+        let reader = reader.filter(|_| wait.readable);
+        let writer = writer.filter(|_| wait.writable);
+        let readable = reader.is_some_and(|end| is_some_news(end.poll_ready(cx)));
+        let writable = writer.is_some_and(|end| is_some_news(end.poll_ready(cx)));
         let late = self.alarm.poll_by(until, now, cx).is_ready();
         readable || writable || late
     }
@@ -345,15 +345,15 @@ impl<R: Runtime, S: Shared<R>> State<R, S> {
 
 /// Should a step panic, those that wait have nobody who listens for them any more: they are woken,
 /// to step for themselves.
-struct Rouse<'a, R: Runtime, S: Shared<R>>(&'a Hub<R, S>);
+struct Rouse<'a, R: Runtime, S: Shared>(&'a Hub<R, S>);
 
-impl<R: Runtime, S: Shared<R>> Rouse<'_, R, S> {
+impl<R: Runtime, S: Shared> Rouse<'_, R, S> {
     fn disarm(self) {
         std::mem::forget(self);
     }
 }
 
-impl<R: Runtime, S: Shared<R>> Drop for Rouse<'_, R, S> {
+impl<R: Runtime, S: Shared> Drop for Rouse<'_, R, S> {
     fn drop(&mut self) {
         let waiting = std::mem::take(&mut self.0.lock().waiting);
         wake(waiting.into_values().map(|waiting| waiting.waker).collect());
@@ -364,7 +364,7 @@ impl<R: Runtime, S: Shared<R>> Drop for Rouse<'_, R, S> {
 /// nobody holds any more is gone, whatever the runtime still remembers.
 struct Turn<R: Runtime, S>(Weak<Hub<R, S>>);
 
-impl<R: Runtime, S: Shared<R>> Wake for Turn<R, S> {
+impl<R: Runtime, S: Shared> Wake for Turn<R, S> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

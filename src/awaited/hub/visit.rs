@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -15,13 +14,14 @@ use crate::core::session::Session;
 use crate::core::step::Wait;
 use crate::error::{Phase, Result};
 use crate::front::{Spell, Term};
+use crate::sync::atomic::Ordering;
 
 /// An errand that is awaited. Dropped before its end, it leaves as if it had been given up.
 pub(in crate::awaited) struct Visit<H, R, S, E>
 where
     H: Deref<Target = Hub<R, S>>,
     R: Runtime,
-    S: Shared<R>,
+    S: Shared,
     E: Errand<S>,
 {
     /// Borrowed by a call that is awaited in place, shared by one that goes elsewhere.
@@ -49,7 +49,7 @@ impl<H, R, S, E> Visit<H, R, S, E>
 where
     H: Deref<Target = Hub<R, S>>,
     R: Runtime,
-    S: Shared<R>,
+    S: Shared,
     E: Errand<S>,
 {
     pub(in crate::awaited) fn new(hub: H, errand: E, term: Term, phase: Phase) -> Self {
@@ -74,7 +74,7 @@ where
 
 impl<E> Visitor<E> {
     /// Looks for the answer, and leaves the task's waker where there is none.
-    fn visit<R: Runtime, S: Shared<R>>(
+    fn visit<R: Runtime, S: Shared>(
         &mut self,
         hub: &Hub<R, S>,
         state: &mut State<R, S>,
@@ -174,7 +174,7 @@ impl<E> Visitor<E> {
     }
 
     /// Leaves the task's waker.
-    fn rest<R: Runtime, S: Shared<R>>(&self, state: &mut State<R, S>, key: Key, cx: &Context<'_>)
+    fn rest<R: Runtime, S: Shared>(&self, state: &mut State<R, S>, key: Key, cx: &Context<'_>)
     where
         E: Errand<S>,
     {
@@ -196,7 +196,7 @@ impl<E> Visitor<E> {
     }
 
     /// The errand has been answered.
-    fn end<R: Runtime, S: Shared<R>>(
+    fn end<R: Runtime, S: Shared>(
         &mut self,
         answer: Result<E::Answer>,
         state: &mut State<R, S>,
@@ -217,7 +217,7 @@ impl<E> Visitor<E> {
     }
 
     /// Takes out of the session whatever of the errand is still there.
-    fn leave<R: Runtime, S: Shared<R>>(&mut self, state: &mut State<R, S>)
+    fn leave<R: Runtime, S: Shared>(&mut self, state: &mut State<R, S>)
     where
         E: Errand<S>,
     {
@@ -232,7 +232,7 @@ impl<H, R, S, E> Future for Visit<H, R, S, E>
 where
     H: Deref<Target = Hub<R, S>> + Unpin,
     R: Runtime,
-    S: Shared<R>,
+    S: Shared,
     E: Errand<S> + Unpin,
 {
     type Output = Result<E::Answer>;
@@ -269,7 +269,7 @@ impl<H, R, S, E> Drop for Visit<H, R, S, E>
 where
     H: Deref<Target = Hub<R, S>>,
     R: Runtime,
-    S: Shared<R>,
+    S: Shared,
     E: Errand<S>,
 {
     fn drop(&mut self) {

@@ -410,4 +410,11 @@ impl Readiness {
             state.sleepers.push((self.of, waker.clone()));
         }
     }
+
+    /// As [`wake_when_ready`](Self::wake_when_ready), and nobody else that waited on this side.
+    pub(crate) fn wake_only(&self, waker: &Waker) {
+        let side = std::mem::discriminant(&self.of);
+        self.pipe.state().sleepers.retain(|(of, _)| std::mem::discriminant(of) != side);
+        self.wake_when_ready(waker);
+    }
 }
