@@ -1,6 +1,8 @@
 //! The answering side of a pair.
 
 mod attendant;
+#[cfg(all(test, shuttle))]
+mod checked;
 mod responder;
 
 use std::cell::Cell;

@@ -18,6 +18,15 @@ use crate::trace::Span;
 
 type Shared = Arc<Turn<Client>>;
 
+impl<S: super::Shared> Turn<S> {
+    /// Whether nobody leads, parks or is called.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let mut state = self.lock();
+        let nobody = state.leaders.is_empty() && state.parked.is_empty();
+        nobody && state.session.wakeups().is_empty() && !self.bell.rings()
+    }
+}
+
 #[test]
 fn every_reply_reaches_its_caller_and_whoever_leaves_is_replaced() {
     check(|| {
@@ -226,13 +235,8 @@ fn finish(turn: Shared, threads: Vec<JoinHandle<()>>, service: JoinHandle<()>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     // Whatever became of them, the next call is answered; and the server has seen a client.
     ping(&turn).unwrap();
-    {
-        let mut state = turn.lock();
-        assert!(state.leaders.is_empty() && state.parked.is_empty());
-        assert_eq!(state.session.in_flight(), 0);
-        assert!(state.session.wakeups().is_empty());
-    }
-    assert!(!turn.bell.rings());
+    assert!(turn.is_at_rest());
+    assert_eq!(turn.with(|client| client.in_flight()), 0);
     drop(turn);
     service.join().unwrap();
 }

@@ -9,11 +9,10 @@
 //! called by a bell that all leaders listen to. A single caller never meets any of this: it leads,
 //! alone.
 
-mod ends;
-mod visit;
-
 #[cfg(all(test, shuttle))]
 mod checked;
+mod ends;
+mod visit;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};

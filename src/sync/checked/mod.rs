@@ -120,14 +120,15 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn wait(&self) {
-        let came = self.came.lock().unwrap();
-        *self.place.wait_while(came, |came| !*came).unwrap() = false;
+        let came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        let came = self.place.wait_while(came, |came| !*came);
+        *came.unwrap_or_else(PoisonError::into_inner) = false;
     }
 }
 
 impl Wake for Call {
     fn wake(self: Arc<Self>) {
-        *self.came.lock().unwrap() = true;
+        *self.came.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.place.notify_all();
     }
 }
