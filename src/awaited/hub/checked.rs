@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -77,6 +78,27 @@ fn with_the_last_handle_the_connection_ends_whoever_is_in_the_middle_of_a_turn()
         // The server must have seen a client to see it leave.
         block_on(scene.hub.run(Calling::ping(Deadline::NEVER), patient(), Phase::Reply)).unwrap();
         scene.leave(tasks);
+    });
+}
+
+#[test]
+fn a_step_that_panics_leaves_nobody_asleep() {
+    check(|| {
+        let scene = Scene::begin(4, serve);
+        let replies = scene.hub.with(|client| client.link().reader().unwrap().pipe().clone());
+        replies.panic_in(1 + below(6));
+        let task = |task| {
+            let hub = scene.hub.clone();
+            thread::spawn(move || {
+                let message = [task as u8; 30];
+                let answer = || block_on(call(&hub, &message, patient())).unwrap().body;
+                // A panic in this very task ends its call; the next one is answered.
+                let body = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| answer());
+                assert_eq!(body, message);
+            })
+        };
+        let tasks = (0..2 + below(2)).map(task).collect();
+        scene.end_after_panics(tasks, &replies);
     });
 }
 
@@ -219,6 +241,12 @@ impl Scene {
         self.leave(Vec::new());
     }
 
+    fn end_after_panics(self, tasks: Vec<JoinHandle<()>>, replies: &crate::core::script::Pipe) {
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        replies.panic_in(0);
+        self.end(Vec::new());
+    }
+
     /// The last handle goes, wherever the tasks and the reactor are.
     fn leave(self, tasks: Vec<JoinHandle<()>>) {
         drop(self.hub);
@@ -267,7 +295,8 @@ struct Reactor {
 impl Reactor {
     fn run(&self) {
         while let Some(waker) = self.next() {
-            waker.wake();
+            // A turn that panics is the runtime's to survive.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
     }
 

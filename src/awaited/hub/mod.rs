@@ -131,14 +131,13 @@ impl<R: Runtime, S: Shared> Hub<R, S> {
 
     /// Works on the session and on who waits for it, and wakes whom that gave something to look at.
     fn with_state<T>(&self, work: impl FnOnce(&mut State<R, S>) -> T) -> T {
-        let mut woken = Vec::new();
-        let rouse = Rouse(self);
+        let mut rouse = Rouse::new(self);
         let mut state = self.lock();
         let done = work(&mut state);
-        state.wake_ready(None, &mut woken);
+        state.wake_ready(None, &mut rouse.woken);
         let discarded = std::mem::take(&mut state.discarded);
         drop(state);
-        rouse.disarm();
+        let woken = rouse.disarm();
         drop(discarded);
         wake(woken);
         self.hear_again();
@@ -192,9 +191,9 @@ impl<R: Runtime, S: Shared> Hub<R, S> {
     /// Steps the session for those that wait, wherever this is called.
     fn turn(&self) {
         self.again.store(true, Ordering::SeqCst);
-        let (mut woken, mut discarded) = (Vec::new(), Vec::new());
         let (mut notice, mut report) = (None, None);
-        let rouse = Rouse(self);
+        let mut discarded = Vec::new();
+        let mut rouse = Rouse::new(self);
         for _ in 0..STEPS_A_TURN {
             if !self.again.load(Ordering::SeqCst) {
                 break;
@@ -208,15 +207,15 @@ impl<R: Runtime, S: Shared> Hub<R, S> {
             self.again.store(false, Ordering::SeqCst);
             let mut cx = Context::from_waker(&self.waker);
             notice = notice.or(state.notice());
-            state.turn(&mut cx, &mut woken);
+            state.turn(&mut cx, &mut rouse.woken);
             report = report.or_else(|| state.report());
             // The runtime may ask for patience by calling at once: then a task goes on.
             if self.again.load(Ordering::SeqCst) {
-                state.wake_any(&mut woken);
+                state.wake_any(&mut rouse.woken);
             }
             discarded.append(&mut state.discarded);
         }
-        rouse.disarm();
+        let woken = rouse.disarm();
         drop(discarded);
         wake(woken);
         tell(notice, report);
@@ -344,19 +343,31 @@ impl<R: Runtime, S: Shared> State<R, S> {
 }
 
 /// Should a step panic, those that wait have nobody who listens for them any more: they are woken,
-/// to step for themselves.
-struct Rouse<'a, R: Runtime, S: Shared>(&'a Hub<R, S>);
+/// to step for themselves, and with them those for whom something had come before.
+struct Rouse<'a, R: Runtime, S: Shared> {
+    hub: &'a Hub<R, S>,
+    woken: Vec<Waker>,
+}
 
-impl<R: Runtime, S: Shared> Rouse<'_, R, S> {
-    fn disarm(self) {
+impl<'a, R: Runtime, S: Shared> Rouse<'a, R, S> {
+    fn new(hub: &'a Hub<R, S>) -> Self {
+        Self { hub, woken: Vec::new() }
+    }
+
+    /// Nothing has panicked: answers whom to wake.
+    fn disarm(mut self) -> Vec<Waker> {
+        let woken = std::mem::take(&mut self.woken);
         std::mem::forget(self);
+        woken
     }
 }
 
 impl<R: Runtime, S: Shared> Drop for Rouse<'_, R, S> {
     fn drop(&mut self) {
-        let waiting = std::mem::take(&mut self.0.lock().waiting);
-        wake(waiting.into_values().map(|waiting| waiting.waker).collect());
+        let waiting = std::mem::take(&mut self.hub.lock().waiting);
+        let mut woken = std::mem::take(&mut self.woken);
+        woken.extend(waiting.into_values().map(|waiting| waiting.waker));
+        wake(woken);
     }
 }
 

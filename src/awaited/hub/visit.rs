@@ -240,14 +240,13 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { hub, visitor } = &mut *self;
         assert!(!visitor.done, "polled after its end");
-        let mut woken = Vec::new();
-        let rouse = Rouse(hub);
+        let mut rouse = Rouse::new(hub);
         let mut state = hub.lock();
         // The clock is that of the place too.
         let (notice, answer, report) = R::within(&hub.place, || {
             let notice = state.notice();
-            let answer = visitor.visit(hub, &mut state, cx, &mut woken);
-            let answer = answer.map(|answer| visitor.end(answer, &mut state, &mut woken));
+            let answer = visitor.visit(hub, &mut state, cx, &mut rouse.woken);
+            let answer = answer.map(|answer| visitor.end(answer, &mut state, &mut rouse.woken));
             if matches!(answer, Some(Err(_))) && state.session.has_output() {
                 // What it had to say to the peer at the end.
                 hub.write(&mut state);
@@ -256,7 +255,7 @@ where
         });
         let discarded = std::mem::take(&mut state.discarded);
         drop(state);
-        rouse.disarm();
+        let woken = rouse.disarm();
         drop(discarded);
         wake(woken);
         hub.hear_again();

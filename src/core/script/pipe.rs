@@ -33,6 +33,9 @@ struct State {
     /// Who is woken once what they sleep on is ready.
     #[cfg(all(test, shuttle))]
     sleepers: Vec<(Of, Waker)>,
+    /// Reads until one panics; none does at zero.
+    #[cfg(all(test, shuttle))]
+    panics_in: usize,
 }
 
 /// How much one transfer may move: scripted sizes first, zero for "not now", then the most.
@@ -62,6 +65,8 @@ impl Pipe {
             traffic: 0,
             #[cfg(all(test, shuttle))]
             sleepers: Vec::new(),
+            #[cfg(all(test, shuttle))]
+            panics_in: 0,
         })))
     }
 
@@ -185,6 +190,24 @@ impl Pipe {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Panics in this many reads.
+    #[cfg(all(test, shuttle))]
+    pub(crate) fn panic_in(&self, reads: usize) {
+        self.state().panics_in = reads;
+    }
+
+    /// Without a word to the hook, which would take the panic for the end of the run.
+    #[cfg(all(test, shuttle))]
+    fn come_to_panic(&self) {
+        let mut state = self.state();
+        let panics = state.panics_in == 1;
+        state.panics_in = state.panics_in.saturating_sub(1);
+        drop(state);
+        if panics {
+            std::panic::resume_unwind(Box::new("a read panics"));
+        }
+    }
+
     /// Changes what an end could wait for.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state();
@@ -286,6 +309,8 @@ impl Ready for ReadEnd {
 
 impl Source for ReadEnd {
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
+        #[cfg(all(test, shuttle))]
+        self.pipe.come_to_panic();
         let quiet_at = self.quiet_at;
         Ok(self.pipe.change(|state| {
             if state.bytes.is_empty() && state.writers == 0 {
