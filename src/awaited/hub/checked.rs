@@ -220,6 +220,8 @@ impl Scene {
         serve: impl FnOnce(crate::core::script::Server) + Send + 'static,
     ) -> Self {
         let (client, server) = endpoints([48, 200, 65_536][below(3)], max_in_flight);
+        // Not for the first time while some thread unwinds.
+        drop(REACTOR.queue.lock());
         let service = thread::spawn(move || serve(server));
         let reactor = (0..2).map(|_| thread::spawn(|| REACTOR.run())).collect();
         let hub = block_on(Box::pin(async {

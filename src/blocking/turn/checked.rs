@@ -1,15 +1,18 @@
 //! Threads that take turns, under the checker ([`crate::sync::checked`]).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Turn, Visit};
 use crate::core::errand::{Calling, Cancelling, Reserving};
 use crate::core::event::Event;
-use crate::core::script::Client;
+use crate::core::script::{Client, Server};
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
 use crate::front::Term;
-use crate::sync::checked::peer::{Count, MUTE, calling, serve, serve_one_by_one};
+use crate::sync::checked::peer::{
+    Count, MUTE, calling, echo, next_request, serve, serve_one_by_one,
+};
 use crate::sync::checked::thread::{self, JoinHandle};
 use crate::sync::checked::{
     below, chance, check, common, endpoints, moment, now, patient, strike, until_dusk,
@@ -129,6 +132,62 @@ fn a_place_that_becomes_free_goes_to_whoever_waits_for_it_even_if_it_leads() {
         }));
         finish(turn, threads, service);
     });
+}
+
+#[test]
+fn replies_that_other_threads_send_are_written_whoever_waits_for_requests() {
+    check(|| {
+        let callers = 2 + below(2);
+        let (client, server) = endpoints(capacity(), callers);
+        let turn = shared(client);
+        let service = thread::spawn(move || serve_from_threads(server));
+        let call_one = |caller| {
+            let turn = Arc::clone(&turn);
+            thread::spawn(move || {
+                let message = [caller as u8; 60];
+                assert_eq!(call(&turn, &message, patient()).unwrap().body, message);
+            })
+        };
+        let calls = (0..callers).map(call_one).collect();
+        finish(turn, calls, service);
+    });
+}
+
+#[test]
+fn a_step_that_panics_leaves_nobody_asleep() {
+    check(|| {
+        let (client, server) = endpoints(capacity(), 4);
+        let turn = shared(client);
+        let service = thread::spawn(move || serve(server));
+        let replies = turn.with(|client| client.link().reader().unwrap().pipe().clone());
+        replies.panic_in(1 + below(6));
+        let call_one = |caller| {
+            let turn = Arc::clone(&turn);
+            thread::spawn(move || {
+                let message = [caller as u8; 30];
+                let answer = || call(&turn, &message, patient()).unwrap().body;
+                // A panic in this very thread ends its call; the next one is answered.
+                let body = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| answer());
+                assert_eq!(body, message);
+            })
+        };
+        let calls: Vec<_> = (0..2 + below(2)).map(call_one).collect();
+        calls.into_iter().for_each(|call| call.join().unwrap());
+        replies.panic_in(0);
+        finish(turn, Vec::new(), service);
+    });
+}
+
+/// Answers each request from a thread of its own.
+fn serve_from_threads(server: Server) {
+    let turn = Arc::new(Turn::new(server, &common()).unwrap());
+    let mut replies = Vec::new();
+    while let Some(asked) = next_request(&turn) {
+        let turn = Arc::clone(&turn);
+        replies.push(thread::spawn(move || echo(&turn, &asked).unwrap()));
+    }
+    replies.into_iter().for_each(|reply| reply.join().unwrap());
+    assert!(turn.is_at_rest());
 }
 
 /// What a caller may do, by chance.

@@ -355,6 +355,8 @@ fn run<F: Fn() + Send + Sync + 'static>(scheduler: impl Scheduler + 'static, tes
     let told = Told(count);
     Runner::new(scheduler, config).run(move || {
         begun.fetch_add(1, Ordering::Relaxed);
+        // Not for the first time while some thread unwinds.
+        now();
         test();
     });
     drop(told);
