@@ -2,10 +2,11 @@
 //!
 //! The structures that threads and tasks share (`blocking/turn`, `blocking/server/attendant.rs`,
 //! `awaited/hub`) take these from here and from nowhere else, so that a concurrency checker can put
-//! its own in their place and choose who goes on at each of them: [`checked`]. In every other build
-//! they are the standard library's and the system's.
+//! its own in their place and choose who goes on at each of them (`sync/checked`). In every other
+//! build they are the standard library's and the system's.
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 pub(crate) mod checked;
 
 #[cfg(all(test, shuttle))]

@@ -107,7 +107,7 @@ fn do_anything(hub: &Hub<Checked, Client>, task: u8) {
     let message = [task; 25];
     match below(6) {
         0 | 1 => {
-            let reply = placed(hub, &message, patient(), |visit| block_on(visit));
+            let reply = placed(hub, &message, patient(), block_on);
             assert_eq!(reply.unwrap().unwrap().body, message);
         }
         2 => {
@@ -117,7 +117,7 @@ fn do_anything(hub: &Hub<Checked, Client>, task: u8) {
             }
         }
         3 => {
-            let Ok(reply) = placed(hub, MUTE, until_dusk(), |visit| block_on(visit)) else {
+            let Ok(reply) = placed(hub, MUTE, until_dusk(), block_on) else {
                 return;
             };
             let late = [ErrorKind::TimedOut, ErrorKind::NoWriter, ErrorKind::WriteStalled];
@@ -126,7 +126,7 @@ fn do_anything(hub: &Hub<Checked, Client>, task: u8) {
         4 => {
             let term = if chance(2) { patient() } else { until_dusk() };
             let message = if chance(2) { MUTE } else { &message };
-            let _ = placed(hub, message, term, |visit| poll_a_few_times(visit));
+            let _ = placed(hub, message, term, poll_a_few_times);
         }
         _ => {
             let answer = placed(hub, &message, patient(), |mut visit| {

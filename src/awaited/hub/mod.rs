@@ -7,7 +7,8 @@
 //! Whoever finds the hub taken leaves word ([`Hub::again`]), and the one that has it looks once
 //! more.
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod checked;
 mod handle;
 mod visit;

@@ -1,7 +1,8 @@
 //! The answering side of a pair.
 
 mod attendant;
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod checked;
 mod responder;
 

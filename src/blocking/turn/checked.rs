@@ -200,7 +200,7 @@ fn do_anything(turn: &Turn<Client>, thread: u8) {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Overloaded),
         },
         3 => {
-            let Ok(reply) = placed(turn, MUTE, until_dusk(), |visit| visit.finish()) else {
+            let Ok(reply) = placed(turn, MUTE, until_dusk(), Visit::finish) else {
                 return;
             };
             assert_late(reply);
@@ -267,7 +267,7 @@ fn placed<'t, T>(
 }
 
 fn placed_call(turn: &Turn<Client>, message: &[u8]) {
-    let reply = placed(turn, message, patient(), |visit| visit.finish());
+    let reply = placed(turn, message, patient(), Visit::finish);
     assert_eq!(reply.unwrap().unwrap().body, message);
 }
 

@@ -9,7 +9,8 @@
 //! called by a bell that all leaders listen to. A single caller never meets any of this: it leads,
 //! alone.
 
-#[cfg(all(test, shuttle))]
+#[cfg(test)]
+#[cfg(shuttle)]
 mod checked;
 mod ends;
 mod visit;

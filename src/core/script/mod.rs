@@ -6,8 +6,8 @@
 //! chosen sizes, an end that says "not now" although it could, a refused open, a path that names
 //! another pipe.
 
-// The fuzz targets need less of it than the tests do.
-#![cfg_attr(not(test), allow(dead_code))]
+// The fuzz targets need less of it than the tests do, and those less than the checker of threads.
+#![cfg_attr(not(all(test, shuttle)), allow(dead_code, unused_imports))]
 
 mod pipe;
 mod session;
@@ -22,9 +22,7 @@ use super::step::Wait;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Attempt, Opener, Refusal, Sink, Source, Standing};
 
-#[cfg(all(test, shuttle))]
-pub(crate) use pipe::Readiness;
-pub(crate) use pipe::{Pipe, ReadEnd, WriteEnd};
+pub(crate) use pipe::{Pipe, ReadEnd, Readiness, WriteEnd};
 pub(crate) use session::{Call, Client, Server, Session};
 
 /// A path: it names a pipe, or nothing.

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(all(test, shuttle))]
 use std::task::Waker;
 
 use super::{Place, Ready};
@@ -31,10 +30,8 @@ struct State {
     /// Bytes that ever moved, in and out.
     traffic: u64,
     /// Who is woken once what they sleep on is ready.
-    #[cfg(all(test, shuttle))]
     sleepers: Vec<(Of, Waker)>,
     /// Reads until one panics; none does at zero.
-    #[cfg(all(test, shuttle))]
     panics_in: usize,
 }
 
@@ -63,9 +60,7 @@ impl Pipe {
             writes: any(),
             written: Vec::new(),
             traffic: 0,
-            #[cfg(all(test, shuttle))]
             sleepers: Vec::new(),
-            #[cfg(all(test, shuttle))]
             panics_in: 0,
         })))
     }
@@ -95,6 +90,11 @@ impl Pipe {
         let state = &mut *self.state();
         state.reads.next.clear();
         state.writes.next.clear();
+    }
+
+    /// Panics in this many reads.
+    pub(crate) fn panic_in(&self, reads: usize) {
+        self.state().panics_in = reads;
     }
 
     /// The sizes of the writes that were made, since this was asked last.
@@ -190,14 +190,7 @@ impl Pipe {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Panics in this many reads.
-    #[cfg(all(test, shuttle))]
-    pub(crate) fn panic_in(&self, reads: usize) {
-        self.state().panics_in = reads;
-    }
-
     /// Without a word to the hook, which would take the panic for the end of the run.
-    #[cfg(all(test, shuttle))]
     fn come_to_panic(&self) {
         let mut state = self.state();
         let panics = state.panics_in == 1;
@@ -212,10 +205,8 @@ impl Pipe {
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.state();
         let changed = change(&mut state);
-        #[cfg(all(test, shuttle))]
         let woken = state.take_ready();
         drop(state);
-        #[cfg(all(test, shuttle))]
         woken.into_iter().for_each(Waker::wake);
         changed
     }
@@ -240,7 +231,6 @@ impl State {
         self.readers == 0 || self.free() >= self.atomic
     }
 
-    #[cfg(all(test, shuttle))]
     fn is_ready(&self, of: Of) -> bool {
         match of {
             Of::Reader { quiet_at } => self.is_readable(quiet_at),
@@ -248,8 +238,10 @@ impl State {
         }
     }
 
-    #[cfg(all(test, shuttle))]
     fn take_ready(&mut self) -> Vec<Waker> {
+        if self.sleepers.is_empty() {
+            return Vec::new();
+        }
         let (ready, asleep) =
             std::mem::take(&mut self.sleepers).into_iter().partition(|(of, _)| self.is_ready(*of));
         self.sleepers = asleep;
@@ -295,7 +287,6 @@ impl ReadEnd {
     }
 
     /// What is asked by whoever sleeps on this end, whatever becomes of the end meanwhile.
-    #[cfg(all(test, shuttle))]
     pub(crate) fn readiness(&self) -> Readiness {
         Readiness { pipe: self.pipe.clone(), of: Of::Reader { quiet_at: self.quiet_at } }
     }
@@ -309,7 +300,6 @@ impl Ready for ReadEnd {
 
 impl Source for ReadEnd {
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
-        #[cfg(all(test, shuttle))]
         self.pipe.come_to_panic();
         let quiet_at = self.quiet_at;
         Ok(self.pipe.change(|state| {
@@ -357,7 +347,6 @@ impl WriteEnd {
     }
 
     /// What is asked by whoever sleeps on this end, whatever becomes of the end meanwhile.
-    #[cfg(all(test, shuttle))]
     pub(crate) fn readiness(&self) -> Readiness {
         Readiness { pipe: self.pipe.clone(), of: Of::Writer }
     }
@@ -408,21 +397,18 @@ impl Drop for WriteEnd {
 }
 
 /// Whether an end is ready, as of its opening: what a descriptor that is slept on tells.
-#[cfg(all(test, shuttle))]
 #[derive(Debug)]
 pub(crate) struct Readiness {
     pipe: Pipe,
     of: Of,
 }
 
-#[cfg(all(test, shuttle))]
 #[derive(Clone, Copy, Debug)]
 enum Of {
     Reader { quiet_at: Option<u64> },
     Writer,
 }
 
-#[cfg(all(test, shuttle))]
 impl Readiness {
     pub(crate) fn is_ready(&self) -> bool {
         self.pipe.state().is_ready(self.of)
