@@ -56,6 +56,25 @@ fn a_cancel_is_acknowledged_while_the_handler_runs_that_it_is_for() {
     });
 }
 
+#[test]
+fn a_handler_learns_that_its_call_is_dropped_though_its_client_does_nothing_more() {
+    check(|| {
+        let scene = Scene::begin(1 + below(2));
+        for round in 1..=scene.rounds {
+            let calling = scene.turn.with(|client| calling(client, UNTIL_DROPPED, patient()));
+            let none = Span::none();
+            let call = scene.turn.begin_in(&none, calling, moment(), patient(), Phase::Reply);
+            scene.begun.wait_for(round);
+            drop(call);
+            scene.heard.wait_for(round);
+        }
+        scene.end();
+    });
+}
+
+/// What keeps a handler until nobody wants its answer.
+const UNTIL_DROPPED: &[u8] = b"until dropped";
+
 /// A client, and a server whose handler returns only when the client has heard of the server.
 struct Scene {
     turn: Arc<Turn<Client>>,
@@ -95,6 +114,12 @@ fn serve(server: Server, begun: &Count, heard: &Count) {
         let attendant = Attendant::at(&mut attendant, &turn).unwrap();
         attendant.begin();
         begun.add();
+        if asked.message() == UNTIL_DROPPED {
+            while !turn.with(|server| server.is_settled(asked.caller)) {
+                thread::yield_now();
+            }
+            heard.add();
+        }
         heard.wait_for(round);
         // Nobody may want it any more.
         let _ = echo(&turn, &asked);

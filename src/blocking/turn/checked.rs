@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Turn, Visit};
 use crate::core::errand::{Calling, Cancelling, Reserving};
@@ -131,6 +132,49 @@ fn a_place_that_becomes_free_goes_to_whoever_waits_for_it_even_if_it_leads() {
             drop(unanswered);
         }));
         finish(turn, threads, service);
+    });
+}
+
+#[test]
+fn a_life_that_ends_calls_every_leader() {
+    check(|| {
+        let (client, server) = endpoints(200, 4);
+        let turn = shared(client);
+        let (begun, over) = (Arc::new(Count::default()), Arc::new(Count::default()));
+        let service = {
+            let over = Arc::clone(&over);
+            thread::spawn(move || {
+                // Until then it reads nothing, so that no event of a pipe wakes anybody.
+                over.wait_for(1);
+                serve(server);
+            })
+        };
+        // One waits for its reply, the other for room.
+        let first = Arc::new(AtomicU64::new(u64::MAX));
+        let call_one = |(at, size)| {
+            let (turn, begun, first) = (Arc::clone(&turn), Arc::clone(&begun), Arc::clone(&first));
+            thread::spawn(move || {
+                begun.wait_for(at);
+                let call = begin(&turn, &vec![0; size], patient());
+                first.fetch_min(call.key(), Ordering::SeqCst);
+                begun.add();
+                assert_eq!(kind(call.finish()), ErrorKind::Poisoned);
+            })
+        };
+        let mut threads = vec![call_one((0, 20)), call_one((1, 400))];
+        let canceller = Arc::clone(&turn);
+        threads.push(thread::spawn(move || {
+            begun.wait_for(2);
+            // The first call's: nobody acknowledges that it is cancelled.
+            let term = until_dusk();
+            let cancelling = Cancelling::new(first.load(Ordering::SeqCst), term.deadline);
+            let cancelled = canceller.run(cancelling, now(), term, Phase::Cancel);
+            assert_eq!(kind(cancelled), ErrorKind::TimedOut);
+        }));
+        threads.push(thread::spawn(strike));
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        over.add();
+        finish(turn, Vec::new(), service);
     });
 }
 
