@@ -16,7 +16,7 @@ use crate::trace::Span;
 #[test]
 fn a_ping_is_answered_while_a_handler_runs() {
     check(|| {
-        let scene = Scene::begin(1 + below(2));
+        let scene = Scene::begin(2 + below(2));
         for round in 1..=scene.rounds {
             let turn = Arc::clone(&scene.turn);
             let caller = thread::spawn(move || {
@@ -32,6 +32,8 @@ fn a_ping_is_answered_while_a_handler_runs() {
                 // Between two handlers, with nobody in one.
                 scene.ping();
             }
+            // The next request comes while the attendant ticks, goes to sleep or is asleep.
+            (0..below(12)).for_each(|_| thread::yield_now());
         }
         scene.end();
     });
