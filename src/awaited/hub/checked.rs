@@ -22,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
 use crate::front::Term;
 use crate::sync::checked::peer::{Count, MUTE, calling, serve, serve_one_by_one};
-use crate::sync::checked::thread::{self, JoinHandle};
+use crate::sync::checked::thread::{self, Spawned};
 use crate::sync::checked::{
     Call, below, chance, check, common, endpoints, now, patient, strike, until_dusk, wake_at,
 };
@@ -210,8 +210,8 @@ fn poll_a_few_times<F: Future + Unpin>(mut future: F) {
 /// A hub, a server and a reactor.
 struct Scene {
     hub: Shared,
-    service: JoinHandle<()>,
-    reactor: Vec<JoinHandle<()>>,
+    service: Spawned,
+    reactor: Vec<Spawned>,
 }
 
 impl Scene {
@@ -231,7 +231,7 @@ impl Scene {
     }
 
     /// Everybody comes to an end, and nothing is left behind.
-    fn end(self, tasks: Vec<JoinHandle<()>>) {
+    fn end(self, tasks: Vec<Spawned>) {
         tasks.into_iter().for_each(|task| task.join().unwrap());
         // Whatever became of them, the next call is answered.
         block_on(self.hub.run(Calling::ping(Deadline::NEVER), patient(), Phase::Reply)).unwrap();
@@ -243,14 +243,14 @@ impl Scene {
         self.leave(Vec::new());
     }
 
-    fn end_after_panics(self, tasks: Vec<JoinHandle<()>>, replies: &crate::core::script::Pipe) {
+    fn end_after_panics(self, tasks: Vec<Spawned>, replies: &crate::core::script::Pipe) {
         tasks.into_iter().for_each(|task| task.join().unwrap());
         replies.panic_in(0);
         self.end(Vec::new());
     }
 
     /// The last handle goes, wherever the tasks and the reactor are.
-    fn leave(self, tasks: Vec<JoinHandle<()>>) {
+    fn leave(self, tasks: Vec<Spawned>) {
         drop(self.hub);
         tasks.into_iter().for_each(|task| task.join().unwrap());
         self.service.join().unwrap();

@@ -9,7 +9,7 @@ use crate::core::script::{Client, Server};
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase};
 use crate::sync::checked::peer::{Count, calling, echo, next_request};
-use crate::sync::checked::thread::{self, JoinHandle};
+use crate::sync::checked::thread::{self, Spawned};
 use crate::sync::checked::{below, chance, check, common, endpoints, moment, now, patient};
 use crate::trace::Span;
 
@@ -83,7 +83,7 @@ struct Scene {
     rounds: usize,
     begun: Arc<Count>,
     heard: Arc<Count>,
-    service: JoinHandle<()>,
+    service: Spawned,
 }
 
 impl Scene {

@@ -14,7 +14,7 @@ use crate::front::Term;
 use crate::sync::checked::peer::{
     Count, MUTE, calling, echo, next_request, serve, serve_one_by_one,
 };
-use crate::sync::checked::thread::{self, JoinHandle};
+use crate::sync::checked::thread::{self, Spawned};
 use crate::sync::checked::{
     below, chance, check, common, endpoints, moment, now, patient, strike, until_dusk,
 };
@@ -334,7 +334,7 @@ fn assert_late<T: std::fmt::Debug>(answer: Result<T>) {
 }
 
 /// Everybody comes to an end, and nothing is left behind.
-fn finish(turn: Shared, threads: Vec<JoinHandle<()>>, service: JoinHandle<()>) {
+fn finish(turn: Shared, threads: Vec<Spawned>, service: Spawned) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     // Whatever became of them, the next call is answered; and the server has seen a client.
     ping(&turn).unwrap();

@@ -16,6 +16,7 @@
 //! ```
 
 pub(crate) mod peer;
+pub(crate) mod thread;
 
 use std::env;
 use std::io;
@@ -47,16 +48,6 @@ pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
 /// When the deadlines come that come at all: before any look at a path, which is 80 ms apart from
 /// the one before, and long before a parked thread looks up.
 pub(crate) const DUSK: Duration = Duration::from_millis(50);
-
-/// Threads, for which no time passes by itself.
-pub(crate) mod thread {
-    pub(crate) use shuttle::thread::{Builder, JoinHandle, park, spawn, yield_now};
-
-    /// Lets others go on, for as long as the checker likes.
-    pub(crate) fn park_timeout(_most: std::time::Duration) {
-        yield_now();
-    }
-}
 
 shuttle::lazy_static! {
     /// One for every schedule.
