@@ -251,8 +251,12 @@ impl Scene {
 
     /// The last handle goes, wherever the tasks and the reactor are.
     fn leave(self, tasks: Vec<Spawned>) {
+        let reader = |client: &mut Client| client.link().reader().map(|end| end.pipe().clone());
+        let replies = self.hub.with(reader).unwrap();
         drop(self.hub);
         tasks.into_iter().for_each(|task| task.join().unwrap());
+        // There and then, though the reactor may be in the middle of a turn.
+        assert!(!replies.has_reader());
         self.service.join().unwrap();
         REACTOR.close();
         self.reactor.into_iter().for_each(|thread| thread.join().unwrap());
