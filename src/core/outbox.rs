@@ -112,9 +112,8 @@ impl TakenBack {
     }
 }
 
-/// Answers to control, and refusals, that wait to be written: as many as a busy client asks for
-/// between two looks at its replies, and a few KiB.
-const MAX_UNASKED: usize = 64;
+/// Answers to control, and refusals, that wait to be written: a few KiB.
+const MAX_UNASKED: usize = 16;
 
 /// Writes between two looks at the clock: at most 1 MiB.
 const WRITES_A_STEP: usize = 128;
