@@ -280,8 +280,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.end_calls(departure, ErrorKind::PeerClosed);
         }
         self.look_at_queue();
-        // Nobody may ask a client for anything.
-        self.link.stats.unknown += self.link.asks().len() as u64;
         let mut wait = stepped?;
         if was_full && !self.link.is_full() {
             // There is room again for what was left unheard, and nothing announces it twice.
@@ -388,11 +386,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 self.hear_cancelled(&event);
                 Some(event)
             }
-            Verb::Goodbye => Some(event),
-            Verb::Request | Verb::Cancel | Verb::Ping => {
-                self.link.stats.unknown += 1;
-                Some(event)
-            }
+            // None of these waits to be taken: a client hears of no requests.
+            Verb::Goodbye | Verb::Request | Verb::Cancel | Verb::Ping => Some(event),
         };
         if let Some(event) = left_over {
             self.link.recycle(event.body);

@@ -237,13 +237,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let mut any = false;
         while !self.link.outbox().is_bothered(0) {
             let Some(event) = self.link.next_event() else { break };
-            if event.verb == Verb::Request {
-                let mut body = self.spare();
-                Failure::new(FailureCode::Closing, "the server closes".into()).append_to(&mut body);
-                let declined = Event::to(event.from, Verb::Failure, event.id, body);
-                self.link.outbox().push_answer(declined);
-                any = true;
-            }
+            let mut body = self.spare();
+            Failure::new(FailureCode::Closing, "the server closes".into()).append_to(&mut body);
+            let declined = Event::to(event.from, Verb::Failure, event.id, body);
+            self.link.outbox().push_answer(declined);
+            any = true;
             self.link.recycle(event.body);
         }
         any
@@ -342,11 +340,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     fn next_awaited(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
         while let Some(event) = self.link.next_event() {
-            if event.verb != Verb::Request {
-                self.link.stats.unknown += 1;
-                self.link.recycle(event.body);
-                continue;
-            }
+            // Requests are all that waits to be taken at a server.
             let caller = Caller { epoch: event.from, id: event.id };
             if self.hands.has(caller) {
                 // A number is used once; whose it is must be beyond doubt.

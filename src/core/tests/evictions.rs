@@ -4,6 +4,7 @@ use super::session::*;
 use super::*;
 use crate::core::inbox::Limits;
 use crate::core::link::Directions;
+use crate::core::script::Call;
 use crate::core::server::Asked;
 use crate::error::{ErrorKind, Fate};
 
@@ -20,6 +21,29 @@ fn stuck(requests: usize) -> (Session, Vec<Asked>) {
     let asked = session.step_server();
     assert_eq!(asked.len(), requests);
     (session, asked)
+}
+
+/// A client that was given up before it had heard a word of its server, and its call.
+fn given_up_unheard() -> (Session, Call) {
+    let mut session = Session::new(4096, 1 << 20, ms(1000));
+    let call = session.call(b"much", ms(60_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        let ticket = session.server().reply(asked.caller, noise(10_000)).unwrap();
+        session.server().forget(ticket, asked.caller);
+    }
+    serve_alone(&mut session, ms(1050));
+    assert_eq!(session.server_link().unwrap().stats().evicted, 1);
+    (session, call)
+}
+
+/// The call of a client that was given up has ended, and the next one is served.
+fn assert_back_after(session: &mut Session, call: Call) {
+    let ended = session.outcome(call).expect("it has ended").unwrap_err();
+    assert_eq!((ended.kind(), ended.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
+    let call = session.call(b"anew", ms(1000)).unwrap();
+    session.run(ms(200), echo);
+    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"anew"));
 }
 
 /// The server alone goes on for so long.
@@ -155,21 +179,9 @@ fn what_came_behind_requests_of_an_evicted_life_is_heard_at_once() {
 
 #[test]
 fn a_client_that_was_given_up_before_it_had_heard_of_its_server_notices_all_the_same() {
-    let mut session = Session::new(4096, 1 << 20, ms(1000));
-    let call = session.call(b"much", ms(60_000)).unwrap();
-    session.step_client();
-    for asked in session.step_server() {
-        let ticket = session.server().reply(asked.caller, noise(10_000)).unwrap();
-        session.server().forget(ticket, asked.caller);
-    }
-    serve_alone(&mut session, ms(1050));
-    assert_eq!(session.server_link().unwrap().stats().evicted, 1);
+    let (mut session, call) = given_up_unheard();
     session.run(ms(200), echo);
-    let ended = session.outcome(call).expect("it has ended").unwrap_err();
-    assert_eq!((ended.kind(), ended.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
-    let call = session.call(b"anew", ms(1000)).unwrap();
-    session.run(ms(200), echo);
-    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"anew"));
+    assert_back_after(&mut session, call);
 }
 
 #[test]
@@ -196,19 +208,8 @@ fn requests_of_an_earlier_life_do_not_hide_an_eviction() {
 
 #[test]
 fn a_client_whose_replies_are_replaced_leaves_the_life_that_was_given_up_in_them() {
-    let mut session = Session::new(4096, 1 << 20, ms(1000));
-    let call = session.call(b"much", ms(60_000)).unwrap();
-    session.step_client();
-    for asked in session.step_server() {
-        let ticket = session.server().reply(asked.caller, noise(10_000)).unwrap();
-        session.server().forget(ticket, asked.caller);
-    }
-    serve_alone(&mut session, ms(1050));
+    let (mut session, call) = given_up_unheard();
     session.replies.make(4096);
     session.run(ms(200), echo);
-    let ended = session.outcome(call).expect("it has ended").unwrap_err();
-    assert_eq!((ended.kind(), ended.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
-    let call = session.call(b"anew", ms(1000)).unwrap();
-    session.run(ms(200), echo);
-    assert_eq!(session.outcome(call).unwrap().unwrap(), reply_to(b"anew"));
+    assert_back_after(&mut session, call);
 }
