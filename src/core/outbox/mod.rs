@@ -4,12 +4,13 @@
 //! nothing of it was written, voided where a frame of it was cut. The stream stays in step either
 //! way, so one caller's timeout harms no other.
 
+mod framing;
+mod taking;
+
 use std::collections::VecDeque;
 use std::io;
 
-use super::dialect::Dialect;
 use super::event::{Event, Lives};
-use super::wire::{self, UNIT};
 use crate::error::Fate;
 use crate::pipe::{Sink, Write};
 
@@ -175,27 +176,6 @@ impl Outbox {
         self.answers + to_come >= MAX_UNASKED
     }
 
-    /// Takes the answers to control back: nobody reads them.
-    pub(crate) fn forget_answers(&mut self) {
-        let answers = self.entries().filter(|entry| entry.cause == Cause::Control);
-        let tickets: Vec<_> = answers.map(|entry| entry.ticket).collect();
-        for ticket in tickets {
-            self.take_back(ticket);
-        }
-    }
-
-    /// Takes back the news that this call failed; answers whether there was any.
-    pub(crate) fn take_back_refusal(&mut self, to: u64, id: u64) -> bool {
-        if self.refusals == 0 {
-            return false;
-        }
-        let is_it = |entry: &&Entry| {
-            entry.cause == Cause::Refusal && (entry.event.to, entry.event.id) == (to, id)
-        };
-        let ticket = self.entries().find(is_it).map(|entry| entry.ticket);
-        ticket.map(|ticket| self.take_back(ticket)).is_some()
-    }
-
     /// A ticket that no event has, for whoever waits for something else.
     pub(crate) fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
@@ -301,151 +281,12 @@ impl Outbox {
         Ok(Wrote::Busy)
     }
 
-    /// Gives an event up.
-    pub(crate) fn take_back(&mut self, ticket: Ticket) -> TakenBack {
-        let (queued, framed) = (self.lane_position(ticket), self.framed_position(ticket));
-        let entry = match (queued, framed) {
-            (Some((true, at)), _) => self.control.remove(at),
-            (Some((false, at)), _) => self.data.remove(at),
-            (None, Some(at)) => self.framed[at].entry.take(),
-            (None, None) => None,
-        };
-        let Some(entry) = entry else { return TakenBack::Written };
-        self.cut_frames(ticket);
-        self.left(&entry);
-        self.recycle(entry.event.body);
-        TakenBack::NotSent { begun: entry.begun }
-    }
-
-    /// The peer is gone: what is waited for, and what it has seen nothing of, goes back to the front
-    /// of its lane, to be framed anew for the next. Answers the tickets of those that were cut. What
-    /// nobody waits for was for the one that has left. A frame that was cut is not finished, even
-    /// where another life reads on from the same pipe: the next frame begins with the magic, and
-    /// that is where a reader finds its place again.
-    pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
-        self.unit.clear();
-        self.written = 0;
-        let mut lost = Vec::new();
-        while let Some(frame) = self.framed.pop_back() {
-            let Some(entry) = frame.entry else { continue };
-            self.lane_of(&entry).push_front(Entry { from: 0, ..entry });
-        }
-        for lane in [&mut self.control, &mut self.data] {
-            let stays = |entry: &Entry| !entry.begun && entry.cause == Cause::Caller;
-            let (kept, gone) = std::mem::take(lane).into_iter().partition(stays);
-            *lane = kept;
-            lost.extend::<VecDeque<_>>(gone);
-            // An entry whose first part was framed and not written starts over.
-            lane.iter_mut().for_each(|entry| entry.from = 0);
-        }
-        lost.iter().for_each(|entry| self.left(entry));
-        let awaited = lost.iter().filter(|entry| entry.cause == Cause::Caller);
-        awaited.map(|entry| entry.ticket).collect()
-    }
-
-    /// Drops everything: whoever it was for is given up.
-    pub(crate) fn clear(&mut self) {
-        self.rewind();
-        for entry in std::mem::take(&mut self.data) {
-            self.left(&entry);
-        }
-        for entry in std::mem::take(&mut self.control) {
-            self.left(&entry);
-        }
-    }
-
     fn left(&mut self, entry: &Entry) {
         self.queued_bytes -= entry.event.body.len();
         match entry.cause {
             Cause::Caller | Cause::Abandoned => {}
             Cause::Control => self.answers -= 1,
             Cause::Refusal => self.refusals -= 1,
-        }
-    }
-
-    /// Frames the next events into the empty unit; control first.
-    fn frame_next(&mut self, lives: Lives) -> bool {
-        loop {
-            let lane = if self.control.is_empty() { &mut self.data } else { &mut self.control };
-            let Some(entry) = lane.front_mut() else { break };
-            let start = self.unit.len();
-            let fits = start + Dialect::frame_len(&entry.event, entry.from);
-            if start > 0 && fits > UNIT {
-                break;
-            }
-            let next = Dialect::encode(&entry.event, lives, entry.from, &mut self.unit);
-            let (ticket, end) = (entry.ticket, self.unit.len());
-            let entry = match next {
-                Some(from) => {
-                    entry.from = from;
-                    None
-                }
-                None => lane.pop_front(),
-            };
-            self.framed.push_back(Framed { ticket, start, end, entry });
-        }
-        !self.unit.is_empty()
-    }
-
-    fn accepted(&mut self, count: usize) {
-        self.written += count;
-        while let Some(frame) = self.framed.front_mut().filter(|frame| frame.start < self.written) {
-            let ticket = frame.ticket;
-            let whole = frame.end <= self.written;
-            match &mut frame.entry {
-                Some(entry) => entry.begun = true,
-                None => self.mark_begun(ticket),
-            }
-            if !whole {
-                return;
-            }
-            let entry = self.framed.pop_front().and_then(|frame| frame.entry);
-            if let Some(entry) = entry {
-                self.finished(entry);
-            }
-        }
-        if self.written == self.unit.len() {
-            self.unit.clear();
-            self.written = 0;
-        }
-    }
-
-    fn finished(&mut self, entry: Entry) {
-        self.finished.push(entry.ticket);
-        self.left(&entry);
-        self.recycle(entry.event.body);
-    }
-
-    /// A frame of an entry that has more to come was accepted.
-    fn mark_begun(&mut self, ticket: Ticket) {
-        let lanes = [&mut self.control, &mut self.data];
-        for entry in lanes.into_iter().filter_map(|lane| lane.front_mut()) {
-            entry.begun |= entry.ticket == ticket;
-        }
-    }
-
-    /// Takes the frames of an event out of the unit: whole where nothing of them was written,
-    /// voided where they were cut.
-    fn cut_frames(&mut self, ticket: Ticket) {
-        let mut removed = 0;
-        let (unit, written) = (&mut self.unit, self.written);
-        self.framed.retain_mut(|frame| {
-            frame.start -= removed;
-            frame.end -= removed;
-            if frame.ticket != ticket {
-                return true;
-            }
-            if frame.start < written {
-                wire::void(&mut unit[frame.start..frame.end]);
-                return true;
-            }
-            unit.drain(frame.start..frame.end);
-            removed += frame.end - frame.start;
-            false
-        });
-        if self.written == self.unit.len() {
-            self.unit.clear();
-            self.written = 0;
         }
     }
 

@@ -1,5 +1,8 @@
 //! What a session has heard: unread bytes turned into events, within one limit.
 
+mod lives;
+mod room;
+
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -9,7 +12,7 @@ use super::buffer::Buffer;
 use super::dialect::{Dialect, Heard};
 use super::event::{Event, Lives, Verb};
 use super::outbox::Outbox;
-use super::wire::{self, Failure, FailureCode, MAX_FRAME, Remaining, SkipReason};
+use super::wire::{Remaining, SkipReason};
 use crate::pipe::{Read, Source};
 use crate::stats::LinkStats;
 
@@ -109,94 +112,6 @@ impl Inbox {
             farewell: 0,
             stats: LinkStats::default(),
         }
-    }
-
-    /// Our life, and that of the peer that was heard last.
-    #[cfg(test)]
-    pub(crate) fn lives(&self) -> Lives {
-        self.lives
-    }
-
-    /// What a server says is heard, and nothing else.
-    pub(crate) fn hear_a_server(&mut self) {
-        self.hears_a_server = true;
-    }
-
-    /// The life that has said something last; zero for none since the last peer left.
-    pub(crate) fn speaker(&self) -> u64 {
-        self.speaker
-    }
-
-    /// The life that has said goodbye; zero for none.
-    pub(crate) fn farewell(&self) -> u64 {
-        self.farewell
-    }
-
-    /// The life that was known before another spoke, if that has happened since this was asked last.
-    pub(crate) fn take_relieved(&mut self) -> Option<u64> {
-        self.relieved.take()
-    }
-
-    /// The life that was heard last; zero for none.
-    pub(crate) fn peer(&self) -> u64 {
-        self.lives.peer
-    }
-
-    /// Our life, and the one that is spoken to; zero for whoever reads.
-    pub(crate) fn addresses(&self) -> Lives {
-        Lives { peer: if self.doubted { 0 } else { self.lives.peer }, ..self.lives }
-    }
-
-    /// The peer has not answered in time: what is said from here on is for whoever reads, until it
-    /// is heard again. Where the next life opened its end before the last words of this one were
-    /// read, nothing else tells of the change.
-    pub(crate) fn doubt_peer(&mut self) {
-        self.doubted = true;
-    }
-
-    /// Whether anybody has written since the last peer left, and be it the rest of what was for another.
-    pub(crate) fn has_met(&self) -> bool {
-        self.met
-    }
-
-    /// The peer has left; whoever comes next has another life.
-    pub(crate) fn forget_peer(&mut self) {
-        self.lives.peer = 0;
-        (self.speaker, self.leaver) = (0, 0);
-        self.met = false;
-    }
-
-    /// Whoever has said something last has left; of its words some may lie before those of another.
-    pub(crate) fn await_last_words(&mut self) {
-        self.leaver = self.speaker;
-    }
-
-    /// Whatever this life says from here on is not heard, and what waits is dropped: it is of this
-    /// life, or of one before it.
-    pub(crate) fn shun(&mut self, life: u64) {
-        self.shunned = life;
-        self.speaker = 0;
-        self.events.clear();
-        (self.events_bytes, self.in_time) = (0, 0);
-        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
-    }
-
-    /// A life that was given up has left; whoever comes is heard.
-    pub(crate) fn forgive(&mut self) {
-        self.shunned = 0;
-    }
-
-    /// Another life of ours begins; what has come is still taken.
-    pub(crate) fn renew_life(&mut self) {
-        self.lives.ours = wire::next_epoch(self.lives.ours);
-    }
-
-    /// Another life of ours begins, and nothing that has come is for it.
-    pub(crate) fn begin_life(&mut self) {
-        self.renew_life();
-        self.events.clear();
-        (self.events_bytes, self.in_time) = (0, 0);
-        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
     }
 
     /// Takes what the peer asks and was not answered.
@@ -344,15 +259,6 @@ impl Inbox {
         }
     }
 
-    /// This life speaks. Of clients there is one at a time: what one before it has begun is never
-    /// finished, and takes no room.
-    fn meet(&mut self, life: u64) {
-        if self.speaker != life && !self.hears_a_server {
-            self.assembly.abandon_others(life);
-        }
-        self.speaker = life;
-    }
-
     fn whole(&mut self, mut event: Event, body: Range<usize>, outbox: &mut Outbox) {
         self.meet(event.from);
         if let Some(why) = self.objection(event.verb, body.len()) {
@@ -395,67 +301,6 @@ impl Inbox {
                 event.body = std::mem::take(self.assembly.done());
                 self.deliver(event, outbox);
             }
-        }
-    }
-
-    /// What speaks against an event with so many bytes, if anything does.
-    fn objection(&mut self, verb: Verb, bytes: usize) -> Option<FailureCode> {
-        if bytes > self.limit_of(verb) {
-            return Some(FailureCode::TooLarge);
-        }
-        if verb != Verb::Request || self.limits.parks || self.has_room_for(bytes) {
-            return None;
-        }
-        // A short message may stand in the memory of a long one before it.
-        self.events.iter_mut().for_each(|event| event.body.shrink_to_fit());
-        self.count_events();
-        (!self.has_room_for(bytes)).then_some(FailureCode::Overloaded)
-    }
-
-    /// Whether one more request can wait here; one that is alone always can.
-    fn has_room_for(&self, bytes: usize) -> bool {
-        let taken = self.events_bytes + self.assembly.announced();
-        self.events.is_empty()
-            || (self.events.len() < self.limits.requests
-                && taken + bytes <= self.limits.bytes.max(Buffer::CAPACITY))
-    }
-
-    /// What is for another life is not taken. Whoever asked that one is told, so that it asks again
-    /// or gives up, instead of waiting for one that is no more.
-    fn decline(&mut self, event: Event, outbox: &mut Outbox) {
-        match event.verb {
-            Verb::Request if event.from != self.shunned => {
-                self.refuse(FailureCode::Stale, event, outbox);
-            }
-            _ => outbox.recycle(event.body),
-        }
-    }
-
-    /// A request or a reply that there is no room for fails its own call and nothing else.
-    fn refuse(&mut self, why: FailureCode, event: Event, outbox: &mut Outbox) {
-        let words = match why {
-            FailureCode::Overloaded => {
-                self.stats.overloaded += 1;
-                "too many requests wait".to_owned()
-            }
-            FailureCode::Stale => "it was for a server that has ended".to_owned(),
-            _ => {
-                self.stats.too_large += 1;
-                format!("the limit is {} bytes", self.limits.bytes)
-            }
-        };
-        let mut body = outbox.spare();
-        Failure::new(why, words).append_to(&mut body);
-        let failure = Event { verb: Verb::Failure, body, ..event };
-        match event.verb {
-            // To the caller, as the server's answer.
-            Verb::Request => {
-                let (to, id) = (failure.from, failure.id);
-                outbox.push_answer(Event::to(to, Verb::Failure, id, failure.body));
-            }
-            // To our own caller, in place of the reply.
-            Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
-            _ => {}
         }
     }
 
@@ -507,60 +352,6 @@ impl Inbox {
             self.count_events();
         }
         waited || begun
-    }
-
-    /// Whether what has come must be taken, or what was answered be read, before more is heard:
-    /// the peer then waits in the pipe, and its memory is not ours.
-    pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
-        if outbox.is_bothered(self.asks.len()) {
-            return true;
-        }
-        let crowded = self.need() > self.limits.bytes || self.events.len() >= self.limits.requests;
-        self.limits.parks && !self.events.is_empty() && crowded
-    }
-
-    /// Bytes of memory that are taken, or may be by the next frame: it may make a message in the
-    /// making grow by as much as it holds.
-    fn need(&self) -> usize {
-        let next = self.assembly.largest().max(MAX_FRAME);
-        self.events_bytes + self.assembly.held() + next
-    }
-
-    /// Memory that is only kept for later gives way to events that wait now.
-    fn shed(&mut self) {
-        if !self.events.is_empty() && self.need() + self.assembly.kept() > self.limits.bytes {
-            self.assembly.shed();
-        }
-    }
-
-    /// The most bytes the body of an event may have.
-    fn limit_of(&self, verb: Verb) -> usize {
-        match verb {
-            // The remaining time precedes the message.
-            Verb::Request => self.limits.bytes.saturating_add(Remaining::LEN),
-            Verb::Reply => self.limits.bytes,
-            // Its words have a limit of their own; who accepts little still wants to know why.
-            Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),
-            Verb::Pong => MAX_PONG_BODY,
-            _ => MAX_CONTROL_BODY,
-        }
-    }
-
-    /// Nobody may ask a client for anything, or answer a server.
-    fn is_heard(&mut self, verb: Verb) -> bool {
-        let heard = match self.hears_a_server {
-            true => verb.is_of_a_server(),
-            false => verb.is_of_a_client(),
-        };
-        self.stats.unknown += u64::from(!heard);
-        heard
-    }
-
-    /// What is addressed to another life is late or stale, and nobody here waits for it.
-    fn is_for_us(&mut self, from: u64, to: u64) -> bool {
-        let ours = (to == 0 || to == self.lives.ours) && from != self.shunned;
-        self.stats.late += u64::from(!ours);
-        ours
     }
 }
 

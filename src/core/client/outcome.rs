@@ -1,0 +1,107 @@
+//! How a call ends: with its answer, at its deadline, or given up.
+
+use std::time::Instant;
+
+use super::Caller;
+use crate::core::calls::{Answer, CallId};
+use crate::core::event::{Event, Verb};
+use crate::core::outbox::TakenBack;
+use crate::core::wire::{Failure, FailureCode};
+use crate::deadline::Deadline;
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
+use crate::pipe::{Opener, Sink, Source};
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
+    /// What a call was answered with, by the server or by its departure.
+    pub(crate) fn answer(&mut self, id: CallId) -> Option<Result<Event>> {
+        let answer = self.calls.take(id)?;
+        self.cancels.disown(id);
+        match answer {
+            Answer::Event(event) if event.verb == Verb::Failure => {
+                let error = failed(&Failure::from_bytes(&event.body));
+                self.link.recycle(event.body);
+                Some(Err(error))
+            }
+            Answer::Event(event) => Some(Ok(event)),
+            Answer::Without(why, fate) => {
+                let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
+                Some(Err(Error::new(why, phase).with_fate(fate)))
+            }
+        }
+    }
+
+    /// How a call has ended, if it has; at its deadline it does.
+    pub(crate) fn outcome(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        deadline: Deadline,
+    ) -> Option<Result<Event>> {
+        if let Some(answer) = self.answer(id) {
+            return Some(answer);
+        }
+        if deadline.passed(now) {
+            return Some(Err(self.expire(id)));
+        }
+        let ticket = self.calls.ticket(id)?;
+        let stalled = self.link.stalled_for(self.stall, now) && self.link.outbox().holds(ticket);
+        stalled.then(|| Err(self.expire(id)))
+    }
+
+    /// Gives a call up, and says what it was waiting for.
+    pub(crate) fn expire(&mut self, id: CallId) -> Error {
+        let not_open = self.link.writer_refused();
+        match self.give_up(id) {
+            TakenBack::NotSent { begun } => {
+                let error = not_open.filter(|_| !begun);
+                error
+                    .unwrap_or_else(|| Error::new(ErrorKind::WriteStalled, Phase::Write))
+                    .with_fate(Fate::NotSent)
+            }
+            TakenBack::Written => {
+                self.link.doubt_peer();
+                let silent = self.link.had_writer();
+                let kind = if silent { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
+                Error::new(kind, Phase::Reply).with_fate(Fate::MaybeDelivered)
+            }
+        }
+    }
+
+    /// Takes a call out of every table. What its request has left unwritten is never written.
+    pub(crate) fn give_up(&mut self, id: CallId) -> TakenBack {
+        let Some(ticket) = self.calls.ticket(id) else { return TakenBack::Written };
+        let open = self.calls.is_open(id);
+        self.calls.give_up(id);
+        let taken = self.link.outbox().take_back(ticket);
+        let tell = match taken {
+            TakenBack::NotSent { begun: false } => false,
+            // The server holds parts of it; it may drop them.
+            TakenBack::NotSent { begun: true } => true,
+            TakenBack::Written => open && self.manners.cancel_abandoned && !self.cancels.awaits(id),
+        };
+        if tell {
+            self.push_cancel(id);
+        }
+        self.cancels.disown(id);
+        self.look_at_queue();
+        self.go_on_closing();
+        taken
+    }
+}
+
+/// What the server said, as an error.
+fn failed(failure: &Failure) -> Error {
+    let (kind, fate) = match failure.code {
+        FailureCode::TooLarge => (ErrorKind::TooLarge, Fate::MaybeDelivered),
+        FailureCode::Overloaded => (ErrorKind::Overloaded, Fate::NotSent),
+        FailureCode::Expired => (ErrorKind::TimedOut, Fate::NotSent),
+        FailureCode::Stale | FailureCode::Closing => (ErrorKind::PeerClosed, Fate::NotSent),
+        FailureCode::Cancelled => (ErrorKind::Cancelled, Fate::Delivered),
+        FailureCode::Codec => (ErrorKind::Codec, Fate::Delivered),
+        FailureCode::Handler
+        | FailureCode::Panic
+        | FailureCode::Dropped
+        | FailureCode::Other(_) => (ErrorKind::Remote, Fate::Delivered),
+    };
+    Error::new(kind, Phase::Reply).detailed(failure.message.as_str()).with_fate(fate)
+}

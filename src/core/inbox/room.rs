@@ -1,0 +1,107 @@
+//! What there is room for, and what is said to whoever asks for more.
+
+use super::{Inbox, MAX_CONTROL_BODY, MAX_PONG_BODY};
+use crate::core::buffer::Buffer;
+use crate::core::event::{Event, Verb};
+use crate::core::outbox::Outbox;
+use crate::core::wire::{Failure, FailureCode, MAX_FRAME, Remaining};
+
+impl Inbox {
+    /// What speaks against an event with so many bytes, if anything does.
+    pub(super) fn objection(&mut self, verb: Verb, bytes: usize) -> Option<FailureCode> {
+        if bytes > self.limit_of(verb) {
+            return Some(FailureCode::TooLarge);
+        }
+        if verb != Verb::Request || self.limits.parks || self.has_room_for(bytes) {
+            return None;
+        }
+        // A short message may stand in the memory of a long one before it.
+        self.events.iter_mut().for_each(|event| event.body.shrink_to_fit());
+        self.count_events();
+        (!self.has_room_for(bytes)).then_some(FailureCode::Overloaded)
+    }
+
+    /// Whether one more request can wait here; one that is alone always can.
+    pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        let taken = self.events_bytes + self.assembly.announced();
+        self.events.is_empty()
+            || (self.events.len() < self.limits.requests
+                && taken + bytes <= self.limits.bytes.max(Buffer::CAPACITY))
+    }
+
+    /// What is for another life is not taken. Whoever asked that one is told, so that it asks again
+    /// or gives up, instead of waiting for one that is no more.
+    pub(super) fn decline(&mut self, event: Event, outbox: &mut Outbox) {
+        match event.verb {
+            Verb::Request if event.from != self.shunned => {
+                self.refuse(FailureCode::Stale, event, outbox);
+            }
+            _ => outbox.recycle(event.body),
+        }
+    }
+
+    /// A request or a reply that there is no room for fails its own call and nothing else.
+    pub(super) fn refuse(&mut self, why: FailureCode, event: Event, outbox: &mut Outbox) {
+        let words = match why {
+            FailureCode::Overloaded => {
+                self.stats.overloaded += 1;
+                "too many requests wait".to_owned()
+            }
+            FailureCode::Stale => "it was for a server that has ended".to_owned(),
+            _ => {
+                self.stats.too_large += 1;
+                format!("the limit is {} bytes", self.limits.bytes)
+            }
+        };
+        let mut body = outbox.spare();
+        Failure::new(why, words).append_to(&mut body);
+        let failure = Event { verb: Verb::Failure, body, ..event };
+        match event.verb {
+            // To the caller, as the server's answer.
+            Verb::Request => {
+                let (to, id) = (failure.from, failure.id);
+                outbox.push_answer(Event::to(to, Verb::Failure, id, failure.body));
+            }
+            // To our own caller, in place of the reply.
+            Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
+            _ => {}
+        }
+    }
+
+    /// Whether what has come must be taken, or what was answered be read, before more is heard:
+    /// the peer then waits in the pipe, and its memory is not ours.
+    pub(crate) fn is_full(&self, outbox: &Outbox) -> bool {
+        if outbox.is_bothered(self.asks.len()) {
+            return true;
+        }
+        let crowded = self.need() > self.limits.bytes || self.events.len() >= self.limits.requests;
+        self.limits.parks && !self.events.is_empty() && crowded
+    }
+
+    /// Bytes of memory that are taken, or may be by the next frame: it may make a message in the
+    /// making grow by as much as it holds.
+    pub(super) fn need(&self) -> usize {
+        let next = self.assembly.largest().max(MAX_FRAME);
+        self.events_bytes + self.assembly.held() + next
+    }
+
+    /// Memory that is only kept for later gives way to events that wait now.
+    pub(super) fn shed(&mut self) {
+        if !self.events.is_empty() && self.need() + self.assembly.kept() > self.limits.bytes {
+            self.assembly.shed();
+        }
+    }
+
+    /// The most bytes the body of an event may have.
+    pub(super) fn limit_of(&self, verb: Verb) -> usize {
+        match verb {
+            // The remaining time precedes the message.
+            Verb::Request => self.limits.bytes.saturating_add(Remaining::LEN),
+            Verb::Reply => self.limits.bytes,
+            // Its words have a limit of their own; who accepts little still wants to know why.
+            Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),
+            Verb::Pong => MAX_PONG_BODY,
+            _ => MAX_CONTROL_BODY,
+        }
+    }
+}
