@@ -157,6 +157,9 @@ pub enum ErrorKind {
     /// The peer did not acknowledge a cancel, and the connection was given up with all its calls.
     #[error("the connection was given up")]
     Poisoned,
+    /// The peer does not know what the request asks for.
+    #[error("the peer does not know what the request asks for")]
+    Unsupported,
     /// The peer's handler answered with an error, or panicked.
     #[error("the peer answered with an error")]
     Remote,
@@ -200,6 +203,7 @@ impl ErrorKind {
             Self::Cancelled => "call again if the answer is still wanted",
             Self::Closed => "open it again where it is still needed",
             Self::Poisoned => "look at the peer: it does not answer; a later call connects anew",
+            Self::Unsupported => "the peer is older, or another program: ask it for less",
             Self::Remote => "the handler failed or panicked: read what it said",
             Self::InvalidName => "use letters, digits, dots, dashes; no slash, no leading dot",
             Self::System => "see the source error",

@@ -18,6 +18,7 @@ use crate::core::client::Caller;
 use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
+use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Fate, Phase, Result};
 use crate::front::{CallId, ClientOptions, Limit, Pong, Term};
@@ -86,6 +87,18 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         self.request(request).call().await
     }
 
+    /// Sends a request that wants no reply; see [`Client::notify`](crate::Client::notify).
+    ///
+    /// # Errors
+    /// As [`Client::notify`](crate::Client::notify).
+    ///
+    /// # Cancel safety
+    /// What of the request is unwritten never will be. One of which the last byte was written is
+    /// delivered.
+    pub async fn notify(&self, request: &Req) -> Result<()> {
+        self.request(request).notify().await
+    }
+
     /// A call with a timeout or a deadline of its own.
     pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, R, Req, Rep, C> {
         Call { client: self, request, limit: Limit::Timeout(self.timeout) }
@@ -115,7 +128,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     pub async fn ping(&self, timeout: Duration) -> Result<Pong> {
         let term = Term::timeout(self.hub.now(), timeout);
         let span = self.span();
-        let pong = self.run(&span, Calling::ping(term.deadline), term);
+        let pong = self.run(&span, Calling::ping(term.deadline), term, Phase::Reply);
         let pong = span.clone().around(pong).await?;
         let answer = Pong::new(term.elapsed(self.hub.now()), &pong.body);
         self.hub.with(|caller| caller.link_mut().recycle(pong.body));
@@ -171,7 +184,18 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
 
     async fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
         let span = self.span();
-        span.clone().around(self.call_in(&span, request, term)).await
+        let called = async {
+            let reply = self.run_in(&span, request, Options::default(), term, Phase::Reply).await?;
+            self.decode(reply, term)
+        };
+        span.clone().around(called).await
+    }
+
+    async fn notify_within(&self, request: &Req, term: Term) -> Result<()> {
+        let span = self.span();
+        let quiet = Options { quiet: true, ..Options::default() };
+        let notified = self.run_in(&span, request, quiet, term, Phase::Write);
+        span.clone().around(notified).await.map(drop)
     }
 
     /// The span of a call.
@@ -179,18 +203,24 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         Span::call(|| self.hub.with(|caller| caller.link().outgoing().path().to_path_buf()))
     }
 
-    async fn call_in(&self, span: &Span, request: &Req, term: Term) -> Result<Rep> {
-        let calling = self.calling(request, term)?;
+    async fn run_in(
+        &self,
+        span: &Span,
+        request: &Req,
+        options: Options,
+        term: Term,
+        phase: Phase,
+    ) -> Result<Event> {
+        let calling = self.calling(request, options, term)?;
         let place = self.turn_to_call(term).await?;
         let calling = calling.at(place.as_ref().map(Place::key));
-        let reply = self.run(span, calling, term).await?;
-        self.decode(reply, term)
+        self.run(span, calling, term, phase).await
     }
 
     async fn begin(&self, request: &Req, term: Term) -> Result<InFlight<'_, R, Req, Rep, C>> {
         let span = self.span();
         let begun = async {
-            let calling = self.calling(request, term)?;
+            let calling = self.calling(request, Options::default(), term)?;
             let place = self.turn_to_call(term).await?;
             let calling = calling.at(place.as_ref().map(Place::key));
             InFlight::begin(self, calling, span.clone(), term).await
@@ -206,8 +236,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         }
     }
 
-    async fn run(&self, span: &Span, calling: Calling, term: Term) -> Result<Event> {
-        let mut visit = self.hub.run(calling, term, Phase::Reply);
+    async fn run(&self, span: &Span, calling: Calling, term: Term, phase: Phase) -> Result<Event> {
+        let mut visit = self.hub.run(calling, term, phase);
         poll_fn(|cx| poll_call(&mut visit, span, cx)).await
     }
 
@@ -221,12 +251,15 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     }
 
     /// A call as it will be begun.
-    pub(super) fn calling(&self, request: &Req, term: Term) -> Result<Calling> {
-        let mut body = self.hub.with(|caller| caller.request_body());
+    pub(super) fn calling(&self, request: &Req, options: Options, term: Term) -> Result<Calling> {
+        let mut body = self.hub.with(|caller| caller.request_body(&options));
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.hub.sign(error, Phase::Reply, term))?;
         let now = term.after_encoding(body.len(), || self.hub.now());
-        Ok(Calling::request(body, now, sys::monotonic_ns(now), term.deadline))
+        // A notification that was written is to be worked on, however late.
+        let left = term.deadline.remaining(now).filter(|_| !options.quiet);
+        let head = Head::new(left, sys::monotonic_ns(now), options);
+        Ok(Calling::request(body, &head, term.deadline))
     }
 
     /// The value that a call was answered with.
@@ -320,6 +353,18 @@ impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, 
     pub async fn call(self) -> Result<Rep> {
         let Self { client, request, limit } = self;
         client.call_within(request, limit.begin(client.hub.now())).await
+    }
+
+    /// Sends the request, and wants no reply. The timeout is for the FIFO to accept it.
+    ///
+    /// # Errors
+    /// As [`Client::notify`](crate::Client::notify).
+    ///
+    /// # Cancel safety
+    /// As [`Client::notify`].
+    pub async fn notify(self) -> Result<()> {
+        let Self { client, request, limit } = self;
+        client.notify_within(request, limit.begin(client.hub.now())).await
     }
 
     /// Queues the request, writes what there is room for, and does not wait for the reply: that can

@@ -12,6 +12,7 @@ use super::hub::{Handle, Visit};
 use super::runtime::Runtime;
 use crate::codec::Codec;
 use crate::core::errand::{Calling, Reserving};
+use crate::core::wire::Options;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::front::Term;
@@ -65,7 +66,7 @@ where
         let term = Term::timeout(self.hub.now(), self.timeout);
         let place = std::mem::take(&mut self.readiness).into_place();
         let span = self.span();
-        let state = match span.enter(|| self.calling(&request, term)) {
+        let state = match span.enter(|| self.calling(&request, Options::default(), term)) {
             Ok(calling) => {
                 let calling = calling.at(place.as_ref().map(Place::key));
                 let visit = Visit::new(self.hub.clone(), calling, term, Phase::Reply);

@@ -11,6 +11,7 @@ use crate::core::client::Caller;
 use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
+use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
 use crate::front::{CallId, ClientOptions, Limit, Pong, Term};
@@ -102,6 +103,32 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// As its [fate](Error::fate) says: [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
     pub fn call(&self, request: &Req) -> Result<Rep> {
         self.request(request).call()
+    }
+
+    /// Sends a request that wants no reply. `Ok` means that the FIFO has accepted every byte of it;
+    /// what becomes of it at the server, nobody is told. It takes a place among the calls in flight
+    /// until then.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use fifowire::{Client, Pair, Server};
+    /// use std::time::Duration;
+    ///
+    /// let pair = Pair::create(directory.path(), "agent")?;
+    /// let mut server = Server::<String, ()>::open(&pair)?;
+    /// let client = Client::<String, ()>::open(&pair)?;
+    ///
+    /// client.notify(&"a window was closed".to_owned())?;
+    /// let request = server.recv_timeout(Duration::from_secs(1))?;
+    /// assert_eq!(request.value, "a window was closed");
+    /// assert!(!request.responder.wants_reply());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As those of [`call`](Self::call) whose request was not sent.
+    pub fn notify(&self, request: &Req) -> Result<()> {
+        self.request(request).notify()
     }
 
     /// A call with a timeout or a deadline of its own.
@@ -225,31 +252,46 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
 
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
         let span = self.span();
-        span.enter(|| self.call_in(&span, request, term))
+        span.enter(|| {
+            let reply = self.run_in(&span, request, Options::default(), term, Phase::Reply)?;
+            self.decode(reply, term)
+        })
+    }
+
+    fn notify_within(&self, request: &Req, term: Term) -> Result<()> {
+        let span = self.span();
+        let quiet = Options { quiet: true, ..Options::default() };
+        span.enter(|| self.run_in(&span, request, quiet, term, Phase::Write)).map(drop)
     }
 
     fn span(&self) -> Span {
         Span::call(|| self.turn.with(|caller| caller.link().outgoing().path().to_path_buf()))
     }
 
-    fn call_in(&self, span: &Span, request: &Req, term: Term) -> Result<Rep> {
-        let (calling, now) = self.calling(request, term)?;
-        let reply = self.turn.run_in(span, calling, now, term, Phase::Reply)?;
-        self.decode(reply, term)
+    fn run_in(
+        &self,
+        span: &Span,
+        request: &Req,
+        options: Options,
+        term: Term,
+        phase: Phase,
+    ) -> Result<Event> {
+        let (calling, now) = self.calling(request, options, term)?;
+        self.turn.run_in(span, calling, now, term, phase)
     }
 
     fn begin(&self, request: &Req, term: Term) -> Result<InFlight<'_, Req, Rep, C>> {
         let span = self.span();
         let visit = span.enter(|| {
-            let (calling, now) = self.calling(request, term)?;
+            let (calling, now) = self.calling(request, Options::default(), term)?;
             self.turn.begin_in(&span, calling, now, term, Phase::Reply)
         })?;
         Ok(InFlight::new(self, visit, span, term))
     }
 
     /// A call as it will be begun, and the time by now.
-    fn calling(&self, request: &Req, term: Term) -> Result<(Calling, Instant)> {
-        let mut body = self.turn.with(|caller| caller.request_body());
+    fn calling(&self, request: &Req, options: Options, term: Term) -> Result<(Calling, Instant)> {
+        let mut body = self.turn.with(|caller| caller.request_body(&options));
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
         let mut now = term.after_encoding(body.len(), Instant::now);
@@ -258,7 +300,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
             place = Some(self.place(now, term)?);
             now = Instant::now();
         }
-        let calling = Calling::request(body, now, sys::monotonic_ns(now), term.deadline);
+        // A notification that was written is to be worked on, however late.
+        let left = term.deadline.remaining(now).filter(|_| !options.quiet);
+        let head = Head::new(left, sys::monotonic_ns(now), options);
+        let calling = Calling::request(body, &head, term.deadline);
         Ok((calling.at(place), now))
     }
 
@@ -350,6 +395,15 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     pub fn call(self) -> Result<Rep> {
         self.client.call_within(self.request, self.limit.begin(Instant::now()))
     }
+
+    /// Sends the request, and wants no reply. The timeout is for the FIFO to accept it.
+    ///
+    /// # Errors
+    /// As [`Client::notify`].
+    pub fn notify(self) -> Result<()> {
+        self.client.notify_within(self.request, self.limit.begin(Instant::now()))
+    }
+
     /// Queues the request, writes what there is room for, and does not wait for the reply: that can
     /// be [waited for](InFlight::wait) later, or [cancelled](InFlight::cancel). It waits for its
     /// turn where that was [asked for](ClientOptions::wait_when_full), and otherwise for nothing.

@@ -1,10 +1,11 @@
 //! Calls in flight: begun, answered, taken or given up.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::event::{Event, Verb};
-use super::outbox::Ticket;
+use super::outbox::{Outbox, Ticket};
+use super::wire::Options;
 use crate::error::{ErrorKind, Fate};
 
 /// The calls of one client that have not returned to their callers.
@@ -13,6 +14,8 @@ pub(crate) struct Calls {
     open: HashMap<CallId, Call, BuildHasherDefault<Spread>>,
     /// Pings among them, which are behind no limit of the calls.
     pings: usize,
+    /// Those that end with the last byte of their requests.
+    quiet: BTreeMap<Ticket, CallId>,
     limit: usize,
     /// Whether as many bytes wait to be written as may.
     congested: bool,
@@ -33,9 +36,18 @@ pub(crate) type CallId = u64;
 #[derive(Debug)]
 struct Call {
     ticket: Ticket,
-    /// A ping is answered by a pong and a request by anything else.
-    ping: bool,
+    wants: Wants,
     answer: Option<Answer>,
+}
+
+/// What a call ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// A reply, or the failure that stands for one.
+    Reply,
+    Pong,
+    /// Its request is written, and that is all.
+    Nothing,
 }
 
 /// How a call ended.
@@ -43,6 +55,8 @@ struct Call {
 pub(crate) enum Answer {
     /// The peer answered: a reply, a failure or a pong.
     Event(Event),
+    /// Its request was written, and no answer is wanted.
+    Written,
     /// It ended without: why, and what became of its request.
     Without(ErrorKind, Fate),
 }
@@ -66,11 +80,28 @@ impl Hasher for Spread {
     }
 }
 
+impl Wants {
+    /// What a request with these options ends with.
+    pub(crate) fn of(options: &Options) -> Self {
+        if options.quiet { Self::Nothing } else { Self::Reply }
+    }
+
+    /// Whether this is what it waits for.
+    fn is(self, verb: Verb) -> bool {
+        match self {
+            Self::Reply => matches!(verb, Verb::Reply | Verb::Failure),
+            Self::Pong => verb == Verb::Pong,
+            Self::Nothing => false,
+        }
+    }
+}
+
 impl Calls {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             open: HashMap::default(),
             pings: 0,
+            quiet: BTreeMap::new(),
             limit,
             congested: false,
             wakeups: Vec::new(),
@@ -139,7 +170,7 @@ impl Calls {
     /// Fails where the counters are wrong, or a place is free that somebody waits for.
     #[cfg(test)]
     pub(crate) fn check(&self) {
-        let pings = self.open.values().filter(|call| call.ping).count();
+        let pings = self.open.values().filter(|call| call.wants == Wants::Pong).count();
         assert_eq!(pings, self.pings, "pings that are counted");
         assert!(self.queue.is_empty() || self.is_full(), "a place is free, and somebody waits");
     }
@@ -150,19 +181,34 @@ impl Calls {
         self.queue.len() + self.held.len()
     }
 
-    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, ping: bool) {
-        self.pings += usize::from(ping);
-        self.open.insert(id, Call { ticket, ping, answer: None });
+    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, wants: Wants) {
+        match wants {
+            Wants::Reply => {}
+            Wants::Pong => self.pings += 1,
+            Wants::Nothing => drop(self.quiet.insert(ticket, id)),
+        }
+        self.open.insert(id, Call { ticket, wants, answer: None });
     }
 
     pub(crate) fn ticket(&self, id: CallId) -> Option<Ticket> {
         self.open.get(&id).map(|call| call.ticket)
     }
 
+    /// Ends the calls that waited for their requests to be written, and for nothing else.
+    pub(crate) fn note_written(&mut self, outbox: &mut Outbox) {
+        for ticket in outbox.written() {
+            let Some(id) = self.quiet.remove(&ticket) else { continue };
+            if let Some(call) = self.open.get_mut(&id).filter(|call| call.answer.is_none()) {
+                call.answer = Some(Answer::Written);
+                self.wakeups.push(id);
+            }
+        }
+    }
+
     /// Gives a call its answer; gives the event back where no such call waits for one.
     pub(crate) fn answer(&mut self, event: Event) -> Option<Event> {
         match self.open.get_mut(&event.id) {
-            Some(call) if call.answer.is_none() && call.ping == (event.verb == Verb::Pong) => {
+            Some(call) if call.answer.is_none() && call.wants.is(event.verb) => {
                 self.wakeups.push(event.id);
                 call.answer = Some(Answer::Event(event));
                 None
@@ -218,8 +264,11 @@ impl Calls {
 
     /// Ends a call without its answer.
     pub(crate) fn give_up(&mut self, id: CallId) {
-        let call = self.open.remove(&id);
-        self.pings -= usize::from(call.is_some_and(|call| call.ping));
+        match self.open.remove(&id) {
+            Some(Call { wants: Wants::Pong, .. }) => self.pings -= 1,
+            Some(Call { wants: Wants::Nothing, ticket, .. }) => drop(self.quiet.remove(&ticket)),
+            Some(Call { wants: Wants::Reply, .. }) | None => {}
+        }
         self.fill_places();
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Hands {
     open: BTreeMap<Caller, Hand>,
     /// Those among them whose answers somebody wants.
     wanted: usize,
+    /// Those that are to be worked on, and that nobody ever waited for.
+    quiet: usize,
 }
 
 /// Whom a reply is for.
@@ -27,6 +29,8 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 struct Hand {
     state: State,
+    /// Whether nobody ever waited for an answer.
+    quiet: bool,
     /// The keys of those that wait to hear that nobody wants the answer.
     watchers: Vec<Key>,
 }
@@ -84,10 +88,24 @@ impl Hands {
         self.open.contains_key(&caller)
     }
 
-    /// A request is handed out.
-    pub(crate) fn take_up(&mut self, caller: Caller) {
-        self.wanted += 1;
-        self.open.insert(caller, Hand { state: State::Running, watchers: Vec::new() });
+    /// Whether anything is worked on that nobody waits for, and that is to be done all the same.
+    pub(crate) fn has_quiet(&self) -> bool {
+        self.quiet > 0
+    }
+
+    /// Whether this request is worked on, and never wanted an answer.
+    pub(crate) fn is_quiet(&self, caller: Caller) -> bool {
+        self.quiet > 0 && self.open.get(&caller).is_some_and(|hand| hand.quiet)
+    }
+
+    /// A request is handed out; `quiet` where it wants no answer.
+    pub(crate) fn take_up(&mut self, caller: Caller, quiet: bool) {
+        *self.count_of(quiet) += 1;
+        self.open.insert(caller, Hand { state: State::Running, quiet, watchers: Vec::new() });
+    }
+
+    fn count_of(&mut self, quiet: bool) -> &mut usize {
+        if quiet { &mut self.quiet } else { &mut self.wanted }
     }
 
     /// From here on this key is woken when nobody wants the answer any more.
@@ -129,15 +147,16 @@ impl Hands {
     /// The request is answered for. Whoever waits for something else to come of it is woken.
     pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) {
         if let Some(hand) = self.open.remove(&caller) {
-            self.wanted -= usize::from(!matches!(hand.state, State::Unwanted(_)));
+            *self.count_of(hand.quiet) -= usize::from(!matches!(hand.state, State::Unwanted(_)));
             woken.extend(hand.watchers);
         }
     }
 
     /// One call is cancelled.
     pub(crate) fn cancel(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Stopped> {
-        let stopped = self.open.get_mut(&caller)?.stop(Unwanted::Cancelled, woken)?;
-        self.wanted -= 1;
+        let hand = self.open.get_mut(&caller)?;
+        let (quiet, stopped) = (hand.quiet, hand.stop(Unwanted::Cancelled, woken)?);
+        *self.count_of(quiet) -= 1;
         Some(stopped)
     }
 
@@ -151,7 +170,8 @@ impl Hands {
     ) -> Vec<Ticket> {
         let all = Caller { epoch, id: 0 }..=Caller { epoch, id: u64::MAX };
         let wanted = &mut self.wanted;
-        let stopped = self.open.range_mut(all).filter_map(|(_, hand)| {
+        let left = self.open.range_mut(all).filter(|(_, hand)| !hand.quiet);
+        let stopped = left.filter_map(|(_, hand)| {
             let stopped = hand.stop(why, woken)?;
             *wanted -= 1;
             match stopped {

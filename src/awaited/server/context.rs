@@ -14,7 +14,7 @@ use super::responder::Machine;
 use crate::awaited::Runtime;
 use crate::awaited::hub::{Hub, Visit};
 use crate::core::errand::Watching;
-use crate::core::server::Caller;
+use crate::core::server::{Asker, Caller};
 use crate::deadline::Deadline;
 use crate::error::Phase;
 use crate::front::Term;
@@ -22,8 +22,7 @@ use crate::front::Term;
 /// What a handler knows beside the request.
 #[derive(Clone)]
 pub struct Context {
-    caller: Caller,
-    deadline: Deadline,
+    asker: Asker,
     /// The clock that the deadline is an instant of.
     now: fn() -> Instant,
     interest: Arc<dyn Interest>,
@@ -32,29 +31,34 @@ pub struct Context {
 
 impl Context {
     pub(super) fn new(
-        caller: Caller,
-        deadline: Deadline,
+        asker: Asker,
         now: fn() -> Instant,
         interest: Arc<dyn Interest>,
         stop: Arc<Stop>,
     ) -> Self {
-        Self { caller, deadline, now, interest, stop }
+        Self { asker, now, interest, stop }
     }
 
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.asker.deadline
     }
 
     /// How long the caller will still wait; `None` for without end.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.remaining((self.now)())
+        self.asker.deadline.remaining((self.now)())
     }
 
     /// Whether nobody wants the answer any more: the call was cancelled or given up, its client has
     /// left, or it is answered. An answer that comes all the same is dropped.
     pub fn is_cancelled(&self) -> bool {
-        self.interest.is_gone(self.caller)
+        self.interest.is_gone(self.asker.caller)
+    }
+
+    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is
+    /// dropped.
+    pub fn wants_reply(&self) -> bool {
+        !self.asker.options.quiet
     }
 
     /// Waits until nobody wants the answer any more; see [`is_cancelled`](Self::is_cancelled).
@@ -62,7 +66,7 @@ impl Context {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn cancelled(&self) {
-        Arc::clone(&self.interest).gone(self.caller).await;
+        Arc::clone(&self.interest).gone(self.asker.caller).await;
     }
 
     /// Ends [`Server::serve`](super::Server::serve) once the handlers that run are answered. It can
@@ -76,7 +80,7 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Context").field("deadline", &self.asker.deadline).finish_non_exhaustive()
     }
 }
 

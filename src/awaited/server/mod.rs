@@ -280,12 +280,12 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         let value: Result<Req, _> =
             catch_unwind(AssertUnwindSafe(|| codec.decode(asked.message())))
                 .unwrap_or_else(|_| Err(CodecError::new("the codec panicked")));
-        let (caller, deadline) = (asked.caller, asked.deadline);
+        let asker = asked.asker();
         let memory = asked.into_memory().unwrap_or_else(|long| {
             self.shared.hub.with(|answerer| answerer.link_mut().recycle(long));
             Vec::new()
         });
-        let responder = Responder::new(Arc::clone(&self.shared), caller, deadline, memory);
+        let responder = Responder::new(Arc::clone(&self.shared), asker, memory);
         match value {
             Ok(value) => Some(Request { value, responder }),
             Err(error) => {

@@ -11,7 +11,7 @@ use crate::awaited::Runtime;
 use crate::awaited::hub::Handle;
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying, Watching};
-use crate::core::server::{Answerer, Caller};
+use crate::core::server::{Answerer, Asker};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
@@ -39,46 +39,45 @@ impl<R: Runtime, Req, Rep, C: Codec<Rep>> fmt::Debug for Request<R, Req, Rep, C>
 pub struct Responder<R: Runtime, Rep, C: Codec<Rep> = Json> {
     /// Taken by the answer.
     shared: Option<Arc<Shared<R, C>>>,
-    caller: Caller,
-    deadline: Deadline,
+    asker: Asker,
     /// That of a short request, for a short reply.
     memory: Vec<u8>,
     replies: PhantomData<fn(&Rep)>,
 }
 
 impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
-    pub(super) fn new(
-        shared: Arc<Shared<R, C>>,
-        caller: Caller,
-        deadline: Deadline,
-        memory: Vec<u8>,
-    ) -> Self {
-        Self { shared: Some(shared), caller, deadline, memory, replies: PhantomData }
+    pub(super) fn new(shared: Arc<Shared<R, C>>, asker: Asker, memory: Vec<u8>) -> Self {
+        Self { shared: Some(shared), asker, memory, replies: PhantomData }
     }
 
     /// The span of this request.
     pub(super) fn span(&self) -> Span {
         let Some(shared) = &self.shared else { return Span::none() };
         let path = |answerer: &mut Machine<R>| answerer.link().incoming().path().to_path_buf();
-        Span::request(|| shared.hub.with(path), self.caller.id())
+        Span::request(|| shared.hub.with(path), self.asker.caller.id())
     }
 
     /// What the handler of this request knows.
     pub(super) fn context(&self, shared: &Shared<R, C>, stop: &Arc<Stop>) -> Context {
         let (interest, stop) = (Arc::clone(&shared.interest), Arc::clone(stop));
-        Context::new(self.caller, self.deadline, R::now, interest, stop)
+        Context::new(self.asker, R::now, interest, stop)
+    }
+
+    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is dropped.
+    pub fn wants_reply(&self) -> bool {
+        !self.asker.options.quiet
     }
 
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.asker.deadline
     }
 
     /// Whether nobody wants the answer any more: the call was cancelled or given up, or its client
     /// has left. An answer that comes all the same is dropped.
     pub fn is_cancelled(&self) -> bool {
         let shared = self.shared.as_ref();
-        shared.is_some_and(|it| it.hub.with(|answerer| answerer.is_settled(self.caller)))
+        shared.is_some_and(|it| it.hub.with(|answerer| answerer.is_settled(self.asker.caller)))
     }
 
     /// Waits until nobody wants the answer any more; see [`is_cancelled`](Self::is_cancelled).
@@ -89,7 +88,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         let Some(shared) = &self.shared else { return };
         let term = Term::until(shared.hub.now(), Deadline::NEVER);
         // A failure of the connection ends the wait too: the server itself is told of it.
-        let _ = shared.hub.run(Watching::new(self.caller), term, Phase::Read).await;
+        let _ = shared.hub.run(Watching::new(self.asker.caller), term, Phase::Read).await;
     }
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
@@ -149,7 +148,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
 
     fn queue_refusal(&mut self, code: FailureCode, words: String) {
         if let Some(shared) = self.shared.take() {
-            shared.hub.nudge(|answerer| answerer.refuse(self.caller, code, words));
+            shared.hub.nudge(|answerer| answerer.refuse(self.asker.caller, code, words));
         }
     }
 
@@ -162,14 +161,14 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
     async fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
         // From here on it is the errand that tells the caller, should it be dropped.
         let Some(shared) = self.shared.take() else { return Ok(()) };
-        let replying = Replying::new(self.caller, answer, term.deadline);
+        let replying = Replying::new(self.asker.caller, answer, term.deadline);
         shared.hub.run(replying, term, Phase::Write).await
     }
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.
     fn term(&self, shared: &Shared<R, C>) -> Term {
         let reply_by = Term::timeout(shared.hub.now(), shared.timeout);
-        Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by }
+        Term { deadline: reply_by.deadline.earlier(self.asker.deadline), ..reply_by }
     }
 }
 
@@ -184,7 +183,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Drop for Responder<R, Rep, C> {
 
 impl<R: Runtime, Rep, C: Codec<Rep>> fmt::Debug for Responder<R, Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Responder").field("deadline", &self.asker.deadline).finish_non_exhaustive()
     }
 }
 

@@ -18,7 +18,7 @@ pub use responder::{Request, Responder};
 use super::turn::Turn;
 use crate::codec::{Codec, CodecError, Json};
 use crate::core::errand::{Ending, Receiving};
-use crate::core::server::{Asked, Caller};
+use crate::core::server::{Asked, Asker};
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
@@ -255,12 +255,12 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         let value: Result<Req, _> =
             catch_unwind(AssertUnwindSafe(|| codec.decode(asked.message())))
                 .unwrap_or_else(|_| Err(CodecError::new("the codec panicked")));
-        let (caller, deadline) = (asked.caller, asked.deadline);
+        let asker = asked.asker();
         let memory = asked.into_memory().unwrap_or_else(|long| {
             self.shared.turn.with(|answerer| answerer.link_mut().recycle(long));
             Vec::new()
         });
-        let responder = Responder::new(Arc::clone(&self.shared), caller, deadline, memory);
+        let responder = Responder::new(Arc::clone(&self.shared), asker, memory);
         match value {
             Ok(value) => Some(Request { value, responder }),
             Err(error) => {
@@ -306,8 +306,7 @@ impl<Req, Rep, C> fmt::Debug for Server<Req, Rep, C> {
 #[derive(Debug)]
 pub struct Context<'a> {
     turn: &'a Turn<Machine>,
-    caller: Caller,
-    deadline: Deadline,
+    asker: Asker,
     stop: &'a Cell<bool>,
 }
 
@@ -317,23 +316,29 @@ impl<'a> Context<'a> {
         responder: &Responder<Rep, C>,
         stop: &'a Cell<bool>,
     ) -> Self {
-        Self { turn, caller: responder.caller(), deadline: responder.deadline(), stop }
+        Self { turn, asker: responder.asker(), stop }
     }
 
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.asker.deadline
     }
 
     /// How long the caller will still wait; `None` for without end.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.remaining(Instant::now())
+        self.asker.deadline.remaining(Instant::now())
     }
 
     /// Whether nobody wants the answer any more: the call was cancelled or given up, or its client
     /// has left. Long work looks now and then; an answer that comes all the same is dropped.
     pub fn is_cancelled(&self) -> bool {
-        self.turn.with(|answerer| answerer.is_settled(self.caller))
+        self.turn.with(|answerer| answerer.is_settled(self.asker.caller))
+    }
+
+    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is
+    /// dropped.
+    pub fn wants_reply(&self) -> bool {
+        !self.asker.options.quiet
     }
 
     /// Ends [`Server::serve`] once this request is answered.

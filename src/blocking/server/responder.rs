@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::blocking::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying};
-use crate::core::server::{Answerer, Caller};
+use crate::core::server::{Answerer, Asker};
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
@@ -38,37 +38,36 @@ impl<Req, Rep, C: Codec<Rep>> fmt::Debug for Request<Req, Rep, C> {
 pub struct Responder<Rep, C: Codec<Rep> = Json> {
     /// Taken by the answer.
     shared: Option<Arc<Shared<C>>>,
-    caller: Caller,
-    deadline: Deadline,
+    asker: Asker,
     /// That of a short request, for a short reply.
     memory: Vec<u8>,
     replies: PhantomData<fn(&Rep)>,
 }
 
 impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
-    pub(super) fn new(
-        shared: Arc<Shared<C>>,
-        caller: Caller,
-        deadline: Deadline,
-        memory: Vec<u8>,
-    ) -> Self {
-        Self { shared: Some(shared), caller, deadline, memory, replies: PhantomData }
+    pub(super) fn new(shared: Arc<Shared<C>>, asker: Asker, memory: Vec<u8>) -> Self {
+        Self { shared: Some(shared), asker, memory, replies: PhantomData }
     }
 
     /// The span of this request.
     pub(super) fn span(&self) -> Span {
         let Some(shared) = &self.shared else { return Span::none() };
         let path = |answerer: &mut Machine| answerer.link().incoming().path().to_path_buf();
-        Span::request(|| shared.turn.with(path), self.caller.id())
+        Span::request(|| shared.turn.with(path), self.asker.caller.id())
     }
 
-    pub(super) fn caller(&self) -> Caller {
-        self.caller
+    pub(super) fn asker(&self) -> Asker {
+        self.asker
+    }
+
+    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is dropped.
+    pub fn wants_reply(&self) -> bool {
+        !self.asker.options.quiet
     }
 
     /// When the caller stops waiting.
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        self.asker.deadline
     }
 
     /// Whether nobody wants the answer any more: the call was cancelled or given up, or its client
@@ -76,7 +75,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// this server.
     pub fn is_cancelled(&self) -> bool {
         let shared = self.shared.as_ref();
-        shared.is_some_and(|it| it.turn.with(|answerer| answerer.is_settled(self.caller)))
+        shared.is_some_and(|it| it.turn.with(|answerer| answerer.is_settled(self.asker.caller)))
     }
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
@@ -139,7 +138,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
 
     fn queue_refusal(&mut self, code: FailureCode, words: String) {
         if let Some(shared) = self.shared.take() {
-            shared.turn.nudge(|answerer| answerer.refuse(self.caller, code, words));
+            shared.turn.nudge(|answerer| answerer.refuse(self.asker.caller, code, words));
         }
     }
 
@@ -152,13 +151,18 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
         let Some(shared) = self.shared.take() else { return Ok(()) };
         let now = term.after_encoding(answer.len(), Instant::now);
-        shared.turn.run(Replying::new(self.caller, answer, term.deadline), now, term, Phase::Write)
+        shared.turn.run(
+            Replying::new(self.asker.caller, answer, term.deadline),
+            now,
+            term,
+            Phase::Write,
+        )
     }
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.
     fn term(&self, shared: &Shared<C>) -> Term {
         let reply_by = Term::timeout(Instant::now(), shared.timeout);
-        Term { deadline: reply_by.deadline.earlier(self.deadline), ..reply_by }
+        Term { deadline: reply_by.deadline.earlier(self.asker.deadline), ..reply_by }
     }
 }
 
@@ -173,7 +177,7 @@ impl<Rep, C: Codec<Rep>> Drop for Responder<Rep, C> {
 
 impl<Rep, C: Codec<Rep>> fmt::Debug for Responder<Rep, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Responder").field("deadline", &self.asker.deadline).finish_non_exhaustive()
     }
 }
 

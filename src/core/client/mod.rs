@@ -9,7 +9,7 @@ mod outcome;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::calls::{CallId, Calls};
+use super::calls::{CallId, Calls, Wants};
 use super::cancels::Cancels;
 use super::closing::{Closing, Stage};
 use super::errand::Key;
@@ -18,7 +18,7 @@ use super::link::{Departure, Directions, Link};
 use super::reconnect::{Reconnect, Redial};
 use super::session::Session;
 use super::step::Wait;
-use super::wire::{self, Remaining};
+use super::wire::{self, Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -98,30 +98,27 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.len()
     }
 
-    /// An empty body for [`call`](Self::call), with room for the remaining time at its start.
-    pub(crate) fn request_body(&mut self) -> Vec<u8> {
+    /// An empty body for [`call`](Self::call), with room for its head at its start.
+    pub(crate) fn request_body(&mut self, options: &Options) -> Vec<u8> {
         let mut body = self.link.outbox().spare();
-        body.resize(Remaining::LEN, 0);
+        body.resize(Head::len_with(options), 0);
         body
     }
 
-    /// Queues a request: a body begun by [`request_body`](Self::request_body), at the place that
-    /// is held for it if there is one.
+    /// Queues a request: a body begun by [`request_body`](Self::request_body), its head written, at
+    /// the place that is held for it if there is one.
     pub(crate) fn call(
         &mut self,
-        mut body: Vec<u8>,
-        left: Option<Duration>,
-        now_ns: u64,
+        body: Vec<u8>,
+        wants: Wants,
         place: Option<CallId>,
     ) -> Result<CallId> {
-        let remaining = Remaining::new(left, now_ns).to_bytes();
-        body[..Remaining::LEN].copy_from_slice(&remaining);
-        self.begin(Verb::Request, body, place)
+        self.begin(Verb::Request, wants, body, place)
     }
 
     /// Queues a ping.
     pub(crate) fn ping(&mut self) -> Result<CallId> {
-        self.begin(Verb::Ping, Vec::new(), None)
+        self.begin(Verb::Ping, Wants::Pong, Vec::new(), None)
     }
 
     /// Asks for a place among the calls in flight; answers the key it goes by.
@@ -157,13 +154,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// Begins a call, at the place that is held for it if there is one.
-    fn begin(&mut self, verb: Verb, body: Vec<u8>, place: Option<CallId>) -> Result<CallId> {
+    fn begin(
+        &mut self,
+        verb: Verb,
+        wants: Wants,
+        body: Vec<u8>,
+        place: Option<CallId>,
+    ) -> Result<CallId> {
         if self.is_closing() {
             return Err(self.closed());
         }
         let placed = place.is_some_and(|key| self.calls.take_place(key));
-        let full = match verb {
-            Verb::Ping => self.calls.has_many_pings(),
+        let full = match wants {
+            Wants::Pong => self.calls.has_many_pings(),
             _ => !placed && self.calls.is_full(),
         };
         if full {
@@ -175,7 +178,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.last_id = wire::next_id(self.last_id);
         let id = self.last_id;
         let ticket = self.link.outbox().push(Event::to(0, verb, id, body));
-        self.calls.begin(id, ticket, verb == Verb::Ping);
+        self.calls.begin(id, ticket, wants);
         self.look_at_queue();
         Ok(id)
     }
@@ -207,7 +210,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             let outbox = self.link.outbox();
             self.calls.wake(|ticket| outbox.holds(ticket));
         }
-        self.link.outbox().forget_written();
+        self.calls.note_written(self.link.outbox());
         if self.go_on_closing() {
             wait.until = Deadline::at(now);
         }

@@ -23,6 +23,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 Some(Err(error))
             }
             Answer::Event(event) => Some(Ok(event)),
+            Answer::Written => Some(Ok(Event::to(0, Verb::Request, id, Vec::new()))),
             Answer::Without(why, fate) => {
                 let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
                 Some(Err(Error::new(why, phase).with_fate(fate)))
@@ -96,6 +97,7 @@ fn failed(failure: &Failure) -> Error {
         FailureCode::Overloaded => (ErrorKind::Overloaded, Fate::NotSent),
         FailureCode::Expired => (ErrorKind::TimedOut, Fate::NotSent),
         FailureCode::Stale | FailureCode::Closing => (ErrorKind::PeerClosed, Fate::NotSent),
+        FailureCode::Unsupported => (ErrorKind::Unsupported, Fate::NotSent),
         FailureCode::Cancelled => (ErrorKind::Cancelled, Fate::Delivered),
         FailureCode::Codec => (ErrorKind::Codec, Fate::Delivered),
         FailureCode::Handler

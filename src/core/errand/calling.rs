@@ -1,11 +1,12 @@
 //! A request or a ping, from its beginning to the answer.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Errand, Key};
-use crate::core::calls::CallId;
+use crate::core::calls::{CallId, Wants};
 use crate::core::client::Caller;
 use crate::core::event::Event;
+use crate::core::wire::Head;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -24,16 +25,15 @@ pub(crate) struct Calling {
 
 #[derive(Debug)]
 enum Asks {
-    Request { body: Vec<u8>, left: Option<Duration>, stamp: u64 },
+    Request { body: Vec<u8>, wants: Wants },
     Ping,
 }
 
 impl Calling {
-    /// A body begun by [`Caller::request_body`]. What is left of the deadline is taken at `now`,
-    /// when the monotonic clock reads `stamp`: the two belong together.
-    pub(crate) fn request(body: Vec<u8>, now: Instant, stamp: u64, deadline: Deadline) -> Self {
-        let left = deadline.remaining(now);
-        Self::new(Asks::Request { body, left, stamp }, deadline)
+    /// A body begun by [`Caller::request_body`] with the options of this head.
+    pub(crate) fn request(mut body: Vec<u8>, head: &Head, deadline: Deadline) -> Self {
+        head.write(&mut body);
+        Self::new(Asks::Request { body, wants: Wants::of(&head.options) }, deadline)
     }
 
     pub(crate) fn ping(deadline: Deadline) -> Self {
@@ -64,8 +64,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
 
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         self.id = match &mut self.asks {
-            Asks::Request { body, left, stamp } => {
-                caller.call(std::mem::take(body), *left, *stamp, self.place)?
+            Asks::Request { body, wants } => {
+                caller.call(std::mem::take(body), *wants, self.place)?
             }
             Asks::Ping => caller.ping()?,
         };

@@ -12,7 +12,7 @@ use super::buffer::Buffer;
 use super::dialect::{Dialect, Heard};
 use super::event::{Event, Lives, Verb};
 use super::outbox::Outbox;
-use super::wire::{Remaining, SkipReason};
+use super::wire::{Head, Remaining, SkipReason};
 use crate::pipe::{Read, Source};
 use crate::stats::LinkStats;
 
@@ -94,7 +94,7 @@ impl Inbox {
         Self {
             buffer: Buffer::default(),
             dialect: Dialect::default(),
-            assembly: Assembly::new(limits.bytes.saturating_add(Remaining::LEN)),
+            assembly: Assembly::new(limits.bytes.saturating_add(Head::MAX_LEN)),
             events: VecDeque::new(),
             events_bytes: 0,
             asks: Vec::new(),
@@ -162,7 +162,7 @@ impl Inbox {
     /// Takes back the memory of a long message; gives back that of a short one, and of one that is
     /// longer than any that comes.
     pub(crate) fn recycle(&mut self, body: Vec<u8>) -> Option<Vec<u8>> {
-        let most = self.limits.bytes.saturating_add(Remaining::LEN);
+        let most = self.limits.bytes.saturating_add(Head::MAX_LEN);
         let long = body.capacity() > Buffer::CAPACITY && body.capacity() <= most;
         if long && body.capacity() > self.assembly.done().capacity() {
             *self.assembly.done() = body;
@@ -202,7 +202,7 @@ impl Inbox {
     pub(crate) fn discard(&mut self) {
         self.buffer.clear();
         self.dialect = Dialect::default();
-        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Remaining::LEN));
+        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Head::MAX_LEN));
     }
 
     /// Turns unread bytes into events.
@@ -235,7 +235,7 @@ impl Inbox {
                         continue;
                     }
                     if !self.is_for_us(from, to) {
-                        self.decline(event, outbox);
+                        self.decline(event, at + body.start..at + body.end, outbox);
                         continue;
                     }
                     self.whole(event, at + body.start..at + body.end, outbox);
@@ -249,7 +249,7 @@ impl Inbox {
                     if !self.is_for_us(key.0, to) {
                         // Its first part is answered; the others only pass.
                         if offset == 0 {
-                            self.decline(event, outbox);
+                            self.decline(event, at + body.start..at + body.end, outbox);
                         }
                         continue;
                     }
@@ -261,8 +261,8 @@ impl Inbox {
 
     fn whole(&mut self, mut event: Event, body: Range<usize>, outbox: &mut Outbox) {
         self.meet(event.from);
-        if let Some(why) = self.objection(event.verb, body.len()) {
-            return self.refuse(why, event, outbox);
+        if let Some(why) = self.objection(event.verb, body.len(), body.clone()) {
+            return self.refuse(why, event, body, outbox);
         }
         event.body.extend_from_slice(self.buffer.consumed(body));
         self.deliver(event, outbox);
@@ -280,11 +280,11 @@ impl Inbox {
         self.meet(event.from);
         if offset == 0 {
             self.passing = None;
-            if let Some(why) = self.objection(event.verb, total) {
+            if let Some(why) = self.objection(event.verb, total, body.clone()) {
                 // Its first part is answered; the others only pass.
                 self.passing = Some(key);
                 self.assembly.abandon(key);
-                return self.refuse(why, event, outbox);
+                return self.refuse(why, event, body, outbox);
             }
         }
         if self.passing == Some(key) {
@@ -358,7 +358,7 @@ impl Inbox {
 /// Whether nobody waits for the answer to this request any more. One that cannot say so is looked at
 /// by whoever takes it.
 fn is_expired(request: &Event, now_ns: u64) -> bool {
-    let left = Remaining::split(&request.body).and_then(|(remaining, _)| remaining.left_at(now_ns));
+    let left = Remaining::of(&request.body).and_then(|remaining| remaining.left_at(now_ns));
     left.is_some_and(|left| left.is_zero())
 }
 

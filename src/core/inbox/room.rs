@@ -1,15 +1,23 @@
 //! What there is room for, and what is said to whoever asks for more.
 
+use std::ops::Range;
+
 use super::{Inbox, MAX_CONTROL_BODY, MAX_PONG_BODY};
 use crate::core::buffer::Buffer;
 use crate::core::event::{Event, Verb};
 use crate::core::outbox::Outbox;
-use crate::core::wire::{Failure, FailureCode, MAX_FRAME, Remaining};
+use crate::core::wire::{Failure, FailureCode, Head, MAX_FRAME};
 
 impl Inbox {
-    /// What speaks against an event with so many bytes, if anything does.
-    pub(super) fn objection(&mut self, verb: Verb, bytes: usize) -> Option<FailureCode> {
-        if bytes > self.limit_of(verb) {
+    /// What speaks against an event with so many bytes, of which the first stand at this range, if
+    /// anything does.
+    pub(super) fn objection(
+        &mut self,
+        verb: Verb,
+        bytes: usize,
+        first: Range<usize>,
+    ) -> Option<FailureCode> {
+        if bytes > self.limit_of(verb, first) {
             return Some(FailureCode::TooLarge);
         }
         if verb != Verb::Request || self.limits.parks || self.has_room_for(bytes) {
@@ -31,17 +39,24 @@ impl Inbox {
 
     /// What is for another life is not taken. Whoever asked that one is told, so that it asks again
     /// or gives up, instead of waiting for one that is no more.
-    pub(super) fn decline(&mut self, event: Event, outbox: &mut Outbox) {
+    pub(super) fn decline(&mut self, event: Event, first: Range<usize>, outbox: &mut Outbox) {
         match event.verb {
             Verb::Request if event.from != self.shunned => {
-                self.refuse(FailureCode::Stale, event, outbox);
+                self.refuse(FailureCode::Stale, event, first, outbox);
             }
             _ => outbox.recycle(event.body),
         }
     }
 
-    /// A request or a reply that there is no room for fails its own call and nothing else.
-    pub(super) fn refuse(&mut self, why: FailureCode, event: Event, outbox: &mut Outbox) {
+    /// A request or a reply that there is no room for fails its own call and nothing else. Nobody
+    /// waits to hear so of a request that wants no answer.
+    pub(super) fn refuse(
+        &mut self,
+        why: FailureCode,
+        event: Event,
+        first: Range<usize>,
+        outbox: &mut Outbox,
+    ) {
         let words = match why {
             FailureCode::Overloaded => {
                 self.stats.overloaded += 1;
@@ -58,6 +73,9 @@ impl Inbox {
         let failure = Event { verb: Verb::Failure, body, ..event };
         match event.verb {
             // To the caller, as the server's answer.
+            Verb::Request if Head::is_quiet(self.buffer.consumed(first)) => {
+                outbox.recycle(failure.body);
+            }
             Verb::Request => {
                 let (to, id) = (failure.from, failure.id);
                 outbox.push_answer(Event::to(to, Verb::Failure, id, failure.body));
@@ -93,10 +111,13 @@ impl Inbox {
     }
 
     /// The most bytes the body of an event may have.
-    pub(super) fn limit_of(&self, verb: Verb) -> usize {
+    fn limit_of(&self, verb: Verb, first: Range<usize>) -> usize {
         match verb {
-            // The remaining time precedes the message.
-            Verb::Request => self.limits.bytes.saturating_add(Remaining::LEN),
+            // The message begins behind the head.
+            Verb::Request => {
+                let head = Head::len_of(self.buffer.consumed(first));
+                self.limits.bytes.saturating_add(head)
+            }
             Verb::Reply => self.limits.bytes,
             // Its words have a limit of their own; who accepts little still wants to know why.
             Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),

@@ -248,8 +248,9 @@ impl Outbox {
         to.append(&mut self.finished);
     }
 
-    pub(crate) fn forget_written(&mut self) {
-        self.finished.clear();
+    /// Takes the tickets that were wholly accepted since this was asked last.
+    pub(crate) fn written(&mut self) -> impl Iterator<Item = Ticket> {
+        self.finished.drain(..)
     }
 
     /// Adds all tickets that are not wholly written.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Clock, Place, ReadOpener, WriteOpener, wakes};
-use crate::core::calls::CallId;
+use crate::core::calls::{CallId, Wants};
 use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
@@ -13,6 +13,7 @@ use crate::core::reconnect::Reconnect;
 use crate::core::recv::EndOfWriters;
 use crate::core::server::{Answerer, Asked};
 use crate::core::step::Wait;
+use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::Result;
 
@@ -140,10 +141,22 @@ impl Session {
 
     /// Begins a call with this message and this much time.
     pub(crate) fn call(&mut self, message: &[u8], timeout: Duration) -> Result<Call> {
+        self.call_with(Options::default(), message, timeout)
+    }
+
+    /// Begins a call that asks for more than one reply, or less.
+    pub(crate) fn call_with(
+        &mut self,
+        options: Options,
+        message: &[u8],
+        timeout: Duration,
+    ) -> Result<Call> {
         let (deadline, ns) = (Deadline::after(self.clock.now, timeout), self.clock.ns());
-        let mut body = self.client().request_body();
+        let mut body = self.client().request_body(&options);
         body.extend_from_slice(message);
-        let id = self.client().call(body, Some(timeout), ns, None)?;
+        let left = Some(timeout).filter(|_| !options.quiet);
+        Head::new(left, ns, options).write(&mut body);
+        let id = self.client().call(body, Wants::of(&options), None)?;
         Ok(Call { id, deadline })
     }
 

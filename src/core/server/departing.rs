@@ -73,7 +73,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let next = match self.closing.stage() {
             Stage::Draining => {
                 let declined = self.decline_requests();
-                match self.has_answered() {
+                match self.has_answered() && !self.hands.has_quiet() {
                     false => return declined,
                     true if self.link.writer().is_none() || self.owes => Stage::Done,
                     true => {

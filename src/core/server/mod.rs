@@ -16,7 +16,7 @@ use super::outbox::{self, Ticket};
 use super::recv::EndOfWriters;
 use super::session::Session;
 use super::step::Wait;
-use super::wire::Remaining;
+use super::wire::{FailureCode, Head, Options, Unreadable};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -62,15 +62,29 @@ pub(crate) const LISTENER: Ticket = Ticket::MAX - 1;
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) caller: Caller,
-    /// The remaining time and the message: see [`Asked::message`].
+    /// The head and the message: see [`Asked::message`].
     body: Vec<u8>,
+    message_at: usize,
+    options: Options,
     /// When the caller stops waiting.
     pub(crate) deadline: Deadline,
 }
 
+/// Who has asked, how long that one waits, and for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub(crate) caller: Caller,
+    pub(crate) deadline: Deadline,
+    pub(crate) options: Options,
+}
+
 impl Asked {
+    pub(crate) fn asker(&self) -> Asker {
+        Asker { caller: self.caller, deadline: self.deadline, options: self.options }
+    }
+
     pub(crate) fn message(&self) -> &[u8] {
-        &self.body[Remaining::LEN..]
+        &self.body[self.message_at..]
     }
 
     #[cfg(test)]
@@ -196,12 +210,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 self.link.recycle(event.body);
                 continue;
             }
-            let Some(left) = Remaining::split(&event.body).map(|(time, _)| time.left_at(now_ns))
-            else {
-                self.link.stats.unknown += 1;
-                self.link.recycle(event.body);
-                continue;
+            let (head, message_at) = match Head::read(&event.body) {
+                Ok(read) => read,
+                Err(why) => {
+                    self.link.stats.unknown += 1;
+                    self.link.recycle(event.body);
+                    if why == Unreadable::Unknown {
+                        let words = "this server does not know what the request asks for";
+                        self.queue_refusal(caller, FailureCode::Unsupported, words.to_owned());
+                    }
+                    continue;
+                }
             };
+            let (left, options) = (head.remaining.left_at(now_ns), head.options);
             if left.is_some_and(|left| left.is_zero()) {
                 self.link.stats.expired += 1;
                 self.link.recycle(event.body);
@@ -209,9 +230,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
-            self.hands.take_up(caller);
+            self.hands.take_up(caller, options.quiet);
             self.taken += 1;
-            return Ok(Some(Asked { caller, body: event.body, deadline }));
+            return Ok(Some(Asked { caller, body: event.body, message_at, options, deadline }));
         }
         if self.hung_up && self.on_end == EndOfWriters::End {
             return Err(Error::new(ErrorKind::PeerClosed, Phase::Read));

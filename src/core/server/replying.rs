@@ -35,9 +35,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
     /// one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
-        let unwanted = self.unwanted(caller).is_some();
+        let unheard = self.unwanted(caller).is_some() || self.hands.is_quiet(caller);
         self.hands.put_down(caller, &mut self.wakeups);
-        if !unwanted {
+        if !unheard {
             self.queue_refusal(caller, code, words);
         }
     }
@@ -63,9 +63,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.owes |= !queued && caller.epoch == self.client;
     }
 
-    /// Why nobody wants an answer to this request any more, where that is so.
+    /// Why nobody wants an answer to this request any more, where that is so. One that never wanted
+    /// an answer is not for its client to outlive.
     pub(super) fn unwanted(&self, caller: Caller) -> Option<Unwanted> {
-        let gone = caller.epoch != self.client || self.link.is_closed();
+        let left = caller.epoch != self.client && !self.hands.is_quiet(caller);
+        let gone = left || self.link.is_closed();
         let gone = gone.then_some(Unwanted::Gone);
         self.hands.unwanted(caller).or(gone)
     }
@@ -96,6 +98,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.link.recycle(body);
             self.link.stats.unanswered += 1;
             return Err(unwanted(why));
+        }
+        if self.hands.is_quiet(caller) {
+            self.hands.put_down(caller, &mut self.wakeups);
+            self.link.recycle(body);
+            self.awaited += 1;
+            // Of nothing, all is written.
+            return Ok(self.link.outbox().draw_ticket());
         }
         let event = Event::to(caller.epoch, verb, caller.id, body);
         if self.awaited == 0 || self.link.outbox().is_empty() {
@@ -140,7 +149,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// A reply that was not written is given up: its caller is told so, if it still waits.
     pub(crate) fn give_up_unsent(&mut self, ticket: Ticket, caller: Caller) {
-        let wanted = self.unwanted(caller).is_none();
+        let wanted = self.unwanted(caller).is_none() && !self.hands.is_quiet(caller);
         self.give_up(ticket, caller);
         if wanted {
             let words = "the reply was given up before it was written";

@@ -14,6 +14,7 @@ use crate::core::errand::{Calling, Cancelling, Errand, Key, Reserving};
 use crate::core::event::Verb;
 use crate::core::link::{Directions, Link};
 use crate::core::reconnect::Reconnect;
+use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase};
 
@@ -111,9 +112,10 @@ impl Client {
         ledger: &mut Ledger,
     ) -> Option<Serial> {
         let serial = ledger.begun(size, deadline);
-        let mut body = self.life.session.request_body();
+        let mut body = self.life.session.request_body(&Options::default());
         body.extend_from_slice(&messages::request(serial, size));
-        let calling = Calling::request(body, now, stamp(now), deadline).at(self.places.pop());
+        let head = Head::new(deadline.remaining(now), stamp(now), Options::default());
+        let calling = Calling::request(body, &head, deadline).at(self.places.pop());
         match self.life.begin(calling, deadline) {
             Ok(visit) => {
                 ledger.queued(serial, self.first, visit.key);

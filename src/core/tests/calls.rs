@@ -239,7 +239,7 @@ fn a_cancelled_request_that_nobody_took_is_dropped_and_the_cancel_acknowledged()
         let start = begin(&mut unit, header);
         if kind == Kind::Request {
             unit.extend([0xFF; 8]);
-            unit.extend([0; 8]);
+            unit.extend([0; 10]);
         }
         seal(&mut unit, start);
     }

@@ -157,7 +157,7 @@ fn garbage_costs_the_window_and_nothing_else() {
 #[test]
 fn memory_kept_for_the_next_message_and_requests_that_wait_share_one_limit() {
     let mut flooded = Flooded::new();
-    let body = [&[0xFF; 8][..], &[0; 8], &vec![0; LIMIT - 1000]].concat();
+    let body = [&[0xFF; 8][..], &[0; 10], &vec![0; LIMIT - 1000]].concat();
     for (at, part) in body.chunks(60_000).enumerate() {
         let around = [(at * 60_000) as u32, body.len() as u32].map(u32::to_le_bytes).concat();
         flooded.pipe.put(&frame(Kind::Request, true, 1, &[&around, part].concat()));

@@ -2,13 +2,14 @@
 
 use super::session::*;
 use super::*;
+use crate::core::calls::Wants;
 use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
 use crate::core::reconnect::Reconnect;
 use crate::core::script::Call;
 use crate::core::session::Session as _;
-use crate::core::wire::{Flags, Header, Kind, Load, begin, seal};
+use crate::core::wire::{Flags, Head, Header, Kind, Load, Options, begin, seal};
 use crate::error::{ErrorKind, Fate};
 use crate::probe::Probe;
 
@@ -134,9 +135,10 @@ fn bytes_that_wait_to_be_written_are_limited_and_the_next_call_goes_on_when_they
     let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::OnNextCall };
     let (mut client, clock) = (Caller::new(link, limits, manners), Clock::new());
     let begin = |client: &mut Caller<_, _>, bytes: usize| {
-        let mut body = client.request_body();
+        let mut body = client.request_body(&Options::default());
         body.extend(noise(bytes));
-        client.call(body, None, clock.ns(), None)
+        Head::new(None, clock.ns(), Options::default()).write(&mut body);
+        client.call(body, Wants::Reply, None)
     };
     begin(&mut client, 9000).unwrap();
     begin(&mut client, 9000).unwrap();
@@ -166,7 +168,7 @@ fn what_a_probe_says_is_known_without_the_other_side() {
     assert!(stuck.connected);
     assert_eq!((stuck.queued, stuck.in_flight), (2, 2));
     assert_eq!(stuck.stalled_for, Some(ms(700)));
-    assert_eq!(stuck.queued_bytes, 11_000 + 2 * 16);
+    assert_eq!(stuck.queued_bytes, 11_000 + 2 * Head::LEN);
     session.settle(echo);
     let idle = probe(&mut session);
     assert_eq!((idle.queued, idle.queued_bytes, idle.stalled_for), (0, 0, None));
@@ -212,7 +214,7 @@ fn refusals_reach_a_peer_that_writes_no_more_and_reads() {
     let pipe = session.requests.pipe();
     let writer = pipe.writer(&session.requests);
     let _reader = session.replies.pipe().reader(&session.replies);
-    let body = [&[0xFF; 8][..], &[0; 8], b"hi"].concat();
+    let body = [&[0xFF; 8][..], &[0; 10], b"hi"].concat();
     for id in 1..=300 {
         let header = Header { kind: Kind::Request, flags: Flags::default(), epoch: 77, to: 0, id };
         let mut unit = Vec::new();

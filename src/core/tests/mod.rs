@@ -11,6 +11,7 @@ mod endings;
 mod evictions;
 mod floods;
 mod limits;
+mod notifications;
 mod opening;
 mod outbox;
 mod places;

@@ -1,13 +1,13 @@
 //! Places among the calls in flight: held for one, given to the next, first come first served.
 
-use crate::core::calls::Calls;
+use crate::core::calls::{Calls, Wants};
 use crate::core::event::{Event, Verb};
 
 /// Two places, both taken by calls.
 fn full() -> Calls {
     let mut calls = Calls::new(2);
-    calls.begin(1, 1, false);
-    calls.begin(2, 2, false);
+    calls.begin(1, 1, Wants::Reply);
+    calls.begin(2, 2, Wants::Reply);
     calls
 }
 

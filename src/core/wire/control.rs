@@ -1,62 +1,5 @@
-//! The small structures inside payloads: a request's remaining time, a failure's code and words,
-//! what a cancel found, how much a server has to do.
-
-use std::time::Duration;
-
-/// The time a caller will still wait, as it stood when the request was written.
-///
-/// The remaining time alone would not age while the request lies in the pipe, so the instant at
-/// which it was taken travels with it: the kernel's monotonic clock is one and the same for both
-/// ends of a FIFO, time namespaces aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Remaining {
-    /// Microseconds left; `u64::MAX` where the caller waits without end.
-    micros: u64,
-    /// `CLOCK_MONOTONIC` in nanoseconds when `micros` was taken; zero for unknown.
-    taken_at: u64,
-}
-
-impl Remaining {
-    pub(crate) const LEN: usize = 16;
-    const ENDLESS: u64 = u64::MAX;
-
-    pub(crate) fn new(left: Option<Duration>, taken_at: u64) -> Self {
-        let micros = left.map_or(Self::ENDLESS, |left| {
-            u64::try_from(left.as_micros()).unwrap_or(Self::ENDLESS - 1)
-        });
-        Self { micros, taken_at }
-    }
-
-    pub(crate) fn to_bytes(self) -> [u8; Self::LEN] {
-        let mut bytes = [0; Self::LEN];
-        bytes[..8].copy_from_slice(&self.micros.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.taken_at.to_le_bytes());
-        bytes
-    }
-
-    /// Splits a request's payload into the remaining time and the message.
-    pub(crate) fn split(payload: &[u8]) -> Option<(Self, &[u8])> {
-        let (micros, rest) = payload.split_first_chunk::<8>()?;
-        let (taken_at, message) = rest.split_first_chunk::<8>()?;
-        let remaining =
-            Self { micros: u64::from_le_bytes(*micros), taken_at: u64::from_le_bytes(*taken_at) };
-        Some((remaining, message))
-    }
-
-    /// What is left of it when the monotonic clock says `now_ns`; `None` for without end.
-    ///
-    /// A stamp in the future comes from another time namespace and does not age.
-    pub(crate) fn left_at(self, now_ns: u64) -> Option<Duration> {
-        if self.micros == Self::ENDLESS {
-            return None;
-        }
-        let age = match self.taken_at {
-            0 => 0,
-            taken_at => now_ns.saturating_sub(taken_at),
-        };
-        Some(Duration::from_micros(self.micros).saturating_sub(Duration::from_nanos(age)))
-    }
-}
+//! The small structures inside payloads: a failure's code and words, what a cancel found, how much a
+//! server has to do.
 
 /// What a cancel found of its call, as the server says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,12 +78,13 @@ pub(crate) enum FailureCode {
     Dropped,
     Stale,
     Closing,
+    Unsupported,
     /// A code of a later version; its words still say what happened.
     Other(u16),
 }
 
 impl FailureCode {
-    const ALL: [(Self, u16); 10] = [
+    const ALL: [(Self, u16); 11] = [
         (Self::Handler, 1),
         (Self::Panic, 2),
         (Self::Codec, 3),
@@ -151,6 +95,7 @@ impl FailureCode {
         (Self::Dropped, 8),
         (Self::Stale, 9),
         (Self::Closing, 10),
+        (Self::Unsupported, 11),
     ];
 
     fn from_wire(wire: u16) -> Self {
@@ -205,24 +150,6 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn remaining_time_ages_in_the_pipe() {
-        let remaining = Remaining::new(Some(Duration::from_millis(100)), 1_000_000_000);
-        assert_eq!(remaining.left_at(1_040_000_000), Some(Duration::from_millis(60)));
-        assert_eq!(remaining.left_at(2_000_000_000), Some(Duration::ZERO));
-        assert_eq!(remaining.left_at(900_000_000), Some(Duration::from_millis(100)));
-        assert_eq!(Remaining::new(None, 5).left_at(u64::MAX), None);
-    }
-
-    #[test]
-    fn remaining_time_survives_the_wire_and_a_short_payload_has_none() {
-        let remaining = Remaining::new(Some(Duration::from_secs(3)), 77);
-        let mut payload = remaining.to_bytes().to_vec();
-        payload.extend_from_slice(b"message");
-        assert_eq!(Remaining::split(&payload), Some((remaining, &b"message"[..])));
-        assert_eq!(Remaining::split(&payload[..15]), None);
-    }
 
     #[test]
     fn what_a_cancel_found_survives_the_wire_and_is_nothing_where_it_is_not_known() {

@@ -8,6 +8,7 @@
 
 mod control;
 mod header;
+mod request;
 mod scan;
 mod seal;
 #[cfg(test)]
@@ -15,8 +16,9 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-pub(crate) use control::{Failure, FailureCode, Found, Load, Remaining};
+pub(crate) use control::{Failure, FailureCode, Found, Load};
 pub(crate) use header::{Flags, Header, Kind};
+pub(crate) use request::{Head, Options, Remaining, Unreadable};
 pub use scan::SkipReason;
 pub(crate) use scan::{Scan, Scanner};
 pub(crate) use seal::{begin, seal, void};

@@ -21,7 +21,7 @@ struct Vector {
     found: Vec<Found>,
     messages: Vec<Vec<u8>>,
     parts: Vec<Part>,
-    request: Option<(u64, u64, Vec<u8>)>,
+    request: Option<(Head, Vec<u8>)>,
     failure: Option<(u16, Vec<u8>)>,
     mask: Option<Vec<u8>>,
 }
@@ -79,8 +79,14 @@ impl Vector {
                 self.parts.push((offset, total, hex(field(value, "bytes"))));
             }
             "request" => {
-                let (left, stamp) = (number(value, "left_us"), number(value, "stamp_ns"));
-                self.request = Some((left, stamp, hex(field(value, "message"))));
+                let left = Some(number(value, "left_us")).filter(|left| *left != u64::MAX);
+                let key = hex(field(value, "key")).try_into().ok();
+                let window = Some(number(value, "window")).filter(|window| *window != 0);
+                let flag = |name| field(value, name) == "1";
+                let options = Options { quiet: flag("quiet"), key, window, upload: flag("upload") };
+                let stamp = number(value, "stamp_ns");
+                let head = Head::new(left.map(Duration::from_micros), stamp, options);
+                self.request = Some((head, hex(field(value, "message"))));
             }
             "failure" => {
                 self.failure = Some((number(value, "code"), hex(field(value, "words"))));
@@ -289,11 +295,12 @@ fn requests_and_failures_hold_what_the_page_says() {
         let Some((header, payload)) = vector.single() else { continue };
         assert_eq!(vector.request.is_some(), header.kind == Kind::Request, "{}", vector.name);
         assert_eq!(vector.failure.is_some(), header.kind == Kind::Failure, "{}", vector.name);
-        if let Some((left, stamp, message)) = &vector.request {
-            let left = (*left != u64::MAX).then(|| Duration::from_micros(*left));
-            let remaining = Remaining::new(left, *stamp);
-            assert_eq!(Remaining::split(payload), Some((remaining, &message[..])));
-            assert_eq!([&remaining.to_bytes()[..], message].concat(), payload);
+        if let Some((head, message)) = &vector.request {
+            let message_at = Head::len_with(&head.options);
+            assert_eq!(Head::read(payload), Ok((*head, message_at)), "{}", vector.name);
+            let mut written = vec![0; message_at];
+            head.write(&mut written);
+            assert_eq!([&written[..], message].concat(), payload, "{}", vector.name);
         }
         if let Some((code, words)) = &vector.failure {
             let failure = Failure::from_bytes(payload);

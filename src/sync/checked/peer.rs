@@ -9,6 +9,7 @@ use crate::blocking::turn::Turn;
 use crate::core::errand::{Answer, Calling, Receiving, Replying};
 use crate::core::script::{Client, Server};
 use crate::core::server::Asked;
+use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Phase, Result};
 use crate::front::Term;
@@ -23,9 +24,11 @@ pub(crate) fn stamp(at: Instant) -> u64 {
 
 /// A call of this message, as the front ends make it.
 pub(crate) fn calling(client: &mut Client, message: &[u8], term: Term) -> Calling {
-    let mut body = client.request_body();
+    let mut body = client.request_body(&Options::default());
     body.extend_from_slice(message);
-    Calling::request(body, now(), stamp(now()), term.deadline)
+    let left = term.deadline.remaining(now());
+    let head = Head::new(left, stamp(now()), Options::default());
+    Calling::request(body, &head, term.deadline)
 }
 
 /// The next request; `None` once the last client has left.

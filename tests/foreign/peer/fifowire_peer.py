@@ -17,8 +17,8 @@ import sys
 import time
 
 import fifowire_wire as wire
-from fifowire_wire import CANCEL, CANCELLED, CODE, FAILURE, GOODBYE, PING, PONG
-from fifowire_wire import REMAINING, REPLY, REQUEST
+from fifowire_wire import CANCEL, CANCELLED, CODE, FAILURE, GOODBYE, HEAD, PING, PONG, QUIET
+from fifowire_wire import REPLY, REQUEST
 
 RETRY = 0.005
 NOTHING, WAITED = 0, 1  # what a cancel found
@@ -175,7 +175,7 @@ class Server:
             except PeerGone:  # the next client may come
                 continue
             for event in events:
-                if event.kind == REQUEST and len(event.payload) >= REMAINING.size:
+                if event.kind == REQUEST and len(event.payload) >= HEAD.size:
                     self.asked.append(event)
                 elif event.kind == CANCEL:
                     self._cancel(event.epoch, event.id)
@@ -197,15 +197,21 @@ class Server:
         self.link.push(CANCELLED, epoch, number, bytes([WAITED if waited else NOTHING]))
 
     def _answer(self, request, handler):
-        micros, stamp = REMAINING.unpack_from(request.payload)
+        micros, stamp, asks = HEAD.unpack_from(request.payload)
         age = max(0, time.monotonic_ns() - stamp) // 1000 if stamp else 0
         if micros != wire.ENDLESS and age >= micros:
             return
         try:
-            kind, body = REPLY, handler(request.payload[REMAINING.size :])
+            if asks & ~QUIET:
+                return self._fail(request, 11, "this server knows of no such option")
+            kind, body = REPLY, handler(request.payload[HEAD.size :])
         except Exception as error:  # the caller is told, and the server goes on
             kind, body = FAILURE, CODE.pack(1) + str(error).encode()[:2048]
-        self.link.push(kind, request.epoch, request.id, body)
+        if not asks & QUIET:
+            self.link.push(kind, request.epoch, request.id, body)
+
+    def _fail(self, request, code, words):
+        self.link.push(FAILURE, request.epoch, request.id, CODE.pack(code) + words.encode())
 
 
 class Client:
@@ -216,8 +222,8 @@ class Client:
         self.link, self.last_id = Link(*paths), 0
 
     def call(self, request, timeout=30.0):
-        remaining = REMAINING.pack(int(timeout * 1e6), time.monotonic_ns())
-        return self._ask(REQUEST, remaining + request, timeout)
+        head = HEAD.pack(int(timeout * 1e6), time.monotonic_ns(), 0)
+        return self._ask(REQUEST, head + request, timeout)
 
     def ping(self, timeout=30.0):
         self._ask(PING, b"", timeout)

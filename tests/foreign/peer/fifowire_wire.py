@@ -8,7 +8,8 @@ import zlib
 MAGIC, VERSION, MAX_FRAME = bytes.fromhex("F146578D"), 1, 65536
 HEADER = struct.Struct("<4sBBHIQQQ")  # magic, version, kind, flags, length, epoch, to, id
 TRAILER, PART, LENGTH = struct.Struct("<I"), struct.Struct("<II"), struct.Struct("<I")
-REMAINING, CODE, ENDLESS = struct.Struct("<QQ"), struct.Struct("<H"), 2**64 - 1
+HEAD, CODE, ENDLESS = struct.Struct("<QQH"), struct.Struct("<H"), 2**64 - 1
+QUIET = 1  # what a request may ask for
 DATA, REQUEST, REPLY, FAILURE, CANCEL, CANCELLED, PING, PONG, GOODBYE = range(1, 10)
 PART_FLAG, MASKED_FLAG, MASK_LEN = 1, 2, 4
 MAX_MESSAGE, MAX_OPEN = 16 << 20, 64

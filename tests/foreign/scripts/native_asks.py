@@ -18,7 +18,7 @@ link = client.link
 
 
 def request(body, to):
-    remaining = wire.REMAINING.pack(wire.ENDLESS, 0)
+    remaining = wire.HEAD.pack(wire.ENDLESS, 0, 0)
     return wire.encode(wire.REQUEST, link.epoch, to, 1000, remaining + body)
 
 

@@ -3,6 +3,7 @@
 mod calls;
 mod cancels;
 mod closings;
+mod notifications;
 mod one_way;
 mod raw;
 
@@ -70,6 +71,11 @@ pub(crate) trait Front: 'static {
         message: &[u8],
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<u8>>>;
+    fn notify(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+    ) -> impl Future<Output = Result<()>>;
     /// A client whose requests and replies have this many bytes at most.
     fn modest_client(pair: &Pair, most: usize) -> impl Future<Output = Result<Self::Client>>;
     /// Begins the same call as often as that, and waits for all once `begun` returns.
@@ -238,6 +244,10 @@ impl Front for Blocking {
 
     async fn call(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<Vec<u8>> {
         client.request(&message.to_vec()).timeout(timeout).call()
+    }
+
+    async fn notify(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<()> {
+        client.request(&message.to_vec()).timeout(timeout).notify()
     }
 
     async fn modest_client(pair: &Pair, most: usize) -> Result<Self::Client> {
@@ -517,6 +527,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     async fn call(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<Vec<u8>> {
         client.request(&message.to_vec()).timeout(timeout).call().await
+    }
+
+    async fn notify(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<()> {
+        client.request(&message.to_vec()).timeout(timeout).notify().await
     }
 
     async fn modest_client(pair: &Pair, most: usize) -> Result<Self::Client> {

@@ -49,6 +49,7 @@ impl Frame {
     pub(crate) fn request(epoch: u64, id: u64, message: &[u8]) -> Self {
         let mut payload = u64::MAX.to_le_bytes().to_vec();
         payload.extend_from_slice(&0_u64.to_le_bytes());
+        payload.extend_from_slice(&0_u16.to_le_bytes());
         payload.extend_from_slice(message);
         Self::new(REQUEST, epoch, id, &payload)
     }
@@ -99,7 +100,7 @@ impl Frame {
 
     /// The message of a request that is no part.
     pub(crate) fn asked(&self) -> &[u8] {
-        &self.payload[16..]
+        &self.payload[18..]
     }
 
     pub(crate) fn is_masked(&self) -> bool {
