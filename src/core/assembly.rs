@@ -114,7 +114,14 @@ impl Assembly {
             self.refused = self.refused.filter(|_| !part.last);
             return (Added::Open, 0);
         }
-        let (at, crowded_out) = match self.open.iter().position(|open| open.key == part.key) {
+        let begun = self.open.iter().position(|open| open.key == part.key);
+        let (at, crowded_out) = match begun {
+            // What was begun before under this key was given up, and this is the next.
+            Some(at) if part.offset == Some(0) && !self.open[at].bytes.is_empty() => {
+                self.open.remove(at);
+                let (at, crowded_out) = self.begin(part);
+                (at, crowded_out + 1)
+            }
             Some(at) => (at, 0),
             None if part.offset.unwrap_or(0) != 0 => return (Added::Torn, 0),
             None => self.begin(part),
@@ -211,6 +218,15 @@ mod tests {
         assert_eq!(assembly.add(part((1, 1), 2, 4, b"cd")).0, Added::Complete);
         assert_eq!(assembly.done(), b"abcd");
         assert!(assembly.is_idle());
+    }
+
+    #[test]
+    fn a_first_part_begins_anew() {
+        let mut assembly = Assembly::new(1000);
+        assembly.add(part((1, 1), 0, 9, b"abc"));
+        assert_eq!(assembly.add(part((1, 1), 0, 5, b"xyz")), (Added::Open, 1));
+        assert_eq!(assembly.add(part((1, 1), 3, 5, b"zy")), (Added::Complete, 0));
+        assert_eq!(assembly.done(), b"xyzzy");
     }
 
     #[test]

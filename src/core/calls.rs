@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::event::{Event, Verb};
 use super::outbox::{Outbox, Ticket};
+use super::streams::{Inflow, Outflow, Streams};
 use super::wire::Options;
 use crate::error::{ErrorKind, Fate};
 
@@ -14,8 +15,8 @@ pub(crate) struct Calls {
     open: HashMap<CallId, Call, BuildHasherDefault<Spread>>,
     /// Pings among them, which are behind no limit of the calls.
     pings: usize,
-    /// Those that end with the last byte of their requests.
-    quiet: BTreeMap<Ticket, CallId>,
+    /// Those that wait to see something written: a request, where that is all, or an item.
+    writing: BTreeMap<Ticket, CallId>,
     limit: usize,
     /// Whether as many bytes wait to be written as may.
     congested: bool,
@@ -37,7 +38,31 @@ pub(crate) type CallId = u64;
 struct Call {
     ticket: Ticket,
     wants: Wants,
+    streams: Option<Box<Streams>>,
     answer: Option<Answer>,
+}
+
+/// What a call waits for.
+#[derive(Debug)]
+pub(crate) struct Asks {
+    pub(crate) wants: Wants,
+    streams: Option<Box<Streams>>,
+}
+
+impl Asks {
+    /// Those of a request with these options.
+    pub(crate) fn of(options: &Options) -> Self {
+        let wants = match options {
+            Options { quiet: true, .. } => Wants::Nothing,
+            Options { window: Some(_), .. } => Wants::Replies,
+            _ => Wants::Reply,
+        };
+        Self { wants, streams: Streams::of_client(options) }
+    }
+
+    pub(crate) fn for_a_pong() -> Self {
+        Self { wants: Wants::Pong, streams: None }
+    }
 }
 
 /// What a call ends with.
@@ -45,6 +70,8 @@ struct Call {
 pub(crate) enum Wants {
     /// A reply, or the failure that stands for one.
     Reply,
+    /// The end of many replies, or the last of them.
+    Replies,
     Pong,
     /// Its request is written, and that is all.
     Nothing,
@@ -81,15 +108,11 @@ impl Hasher for Spread {
 }
 
 impl Wants {
-    /// What a request with these options ends with.
-    pub(crate) fn of(options: &Options) -> Self {
-        if options.quiet { Self::Nothing } else { Self::Reply }
-    }
-
     /// Whether this is what it waits for.
     fn is(self, verb: Verb) -> bool {
         match self {
             Self::Reply => matches!(verb, Verb::Reply | Verb::Failure),
+            Self::Replies => matches!(verb, Verb::Reply | Verb::Failure | Verb::End),
             Self::Pong => verb == Verb::Pong,
             Self::Nothing => false,
         }
@@ -101,7 +124,7 @@ impl Calls {
         Self {
             open: HashMap::default(),
             pings: 0,
-            quiet: BTreeMap::new(),
+            writing: BTreeMap::new(),
             limit,
             congested: false,
             wakeups: Vec::new(),
@@ -181,28 +204,65 @@ impl Calls {
         self.queue.len() + self.held.len()
     }
 
-    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, wants: Wants) {
+    pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, asks: Asks) {
+        let Asks { wants, streams } = asks;
         match wants {
-            Wants::Reply => {}
+            Wants::Reply | Wants::Replies => {}
             Wants::Pong => self.pings += 1,
-            Wants::Nothing => drop(self.quiet.insert(ticket, id)),
+            Wants::Nothing => self.await_writing(ticket, id),
         }
-        self.open.insert(id, Call { ticket, wants, answer: None });
+        self.open.insert(id, Call { ticket, wants, streams, answer: None });
     }
 
     pub(crate) fn ticket(&self, id: CallId) -> Option<Ticket> {
         self.open.get(&id).map(|call| call.ticket)
     }
 
-    /// Ends the calls that waited for their requests to be written, and for nothing else.
+    /// Whoever waits for this call looks once this is written.
+    pub(crate) fn await_writing(&mut self, ticket: Ticket, id: CallId) {
+        self.writing.insert(ticket, id);
+    }
+
+    /// Ends the calls that waited for their requests to be written, and for nothing else; wakes those
+    /// that wait for their items.
     pub(crate) fn note_written(&mut self, outbox: &mut Outbox) {
         for ticket in outbox.written() {
-            let Some(id) = self.quiet.remove(&ticket) else { continue };
-            if let Some(call) = self.open.get_mut(&id).filter(|call| call.answer.is_none()) {
+            let Some(id) = self.writing.remove(&ticket) else { continue };
+            let Some(call) = self.open.get_mut(&id) else { continue };
+            if call.wants == Wants::Nothing && call.answer.is_none() {
                 call.answer = Some(Answer::Written);
-                self.wakeups.push(id);
             }
+            self.wakeups.push(id);
         }
+    }
+
+    pub(crate) fn has_streams(&self, id: CallId) -> bool {
+        self.open.get(&id).is_some_and(|call| call.streams.is_some())
+    }
+
+    /// Whether the server has said anything of a call's streams.
+    pub(crate) fn is_acknowledged(&self, id: CallId) -> bool {
+        let streams = self.open.get(&id).and_then(|call| call.streams.as_ref());
+        streams.is_some_and(|streams| streams.acknowledged)
+    }
+
+    /// What comes of a call's stream, for its caller to take.
+    pub(crate) fn inflow(&mut self, id: CallId) -> Option<&mut Inflow> {
+        self.open.get_mut(&id)?.streams.as_mut()?.inflow.as_mut()
+    }
+
+    /// What goes of a call's stream.
+    pub(crate) fn outflow(&mut self, id: CallId) -> Option<&mut Outflow> {
+        self.open.get_mut(&id)?.streams.as_mut()?.outflow.as_mut()
+    }
+
+    /// The peer speaks of a stream that was not ended: its caller is woken.
+    pub(crate) fn hear(&mut self, id: CallId) -> Option<&mut Streams> {
+        let call = self.open.get_mut(&id).filter(|call| call.answer.is_none())?;
+        let streams = call.streams.as_mut()?;
+        streams.acknowledged = true;
+        self.wakeups.push(id);
+        Some(streams)
     }
 
     /// Gives a call its answer; gives the event back where no such call waits for one.
@@ -242,17 +302,27 @@ impl Calls {
     }
 
     /// The peer has left, or is given up: ends the calls that it may have seen. `fate` says of a
-    /// ticket what became of its request, or `None` where it still waits for a peer.
-    pub(crate) fn end_all(&mut self, why: ErrorKind, fate: impl Fn(Ticket) -> Option<Fate>) {
+    /// ticket what became of its request, or `None` where it still waits for a peer. Answers tickets
+    /// of items that are for nobody else.
+    pub(crate) fn end_all(
+        &mut self,
+        why: ErrorKind,
+        fate: impl Fn(Ticket) -> Option<Fate>,
+    ) -> Vec<Ticket> {
+        let mut items = Vec::new();
         for (id, call) in &mut self.open {
             if call.answer.is_some() {
                 continue;
             }
-            if let Some(fate) = fate(call.ticket) {
-                call.answer = Some(Answer::Without(why, fate));
-                self.wakeups.push(*id);
+            let Some(mut fate) = fate(call.ticket) else { continue };
+            if let Some(streams) = &call.streams {
+                items.extend(streams.last_item());
+                fate = if streams.acknowledged { Fate::Delivered } else { fate };
             }
+            call.answer = Some(Answer::Without(why, fate));
+            self.wakeups.push(*id);
         }
+        items
     }
 
     /// Ends an answered call.
@@ -262,14 +332,20 @@ impl Calls {
         Some(answer)
     }
 
-    /// Ends a call without its answer.
-    pub(crate) fn give_up(&mut self, id: CallId) {
+    /// Ends a call without its answer; answers the ticket of an item of it that may not be written.
+    pub(crate) fn give_up(&mut self, id: CallId) -> Option<Ticket> {
+        let mut item = None;
         match self.open.remove(&id) {
             Some(Call { wants: Wants::Pong, .. }) => self.pings -= 1,
-            Some(Call { wants: Wants::Nothing, ticket, .. }) => drop(self.quiet.remove(&ticket)),
-            Some(Call { wants: Wants::Reply, .. }) | None => {}
+            Some(Call { wants: Wants::Nothing, ticket, .. }) => drop(self.writing.remove(&ticket)),
+            Some(Call { streams: Some(streams), .. }) => item = streams.last_item(),
+            Some(Call { wants: Wants::Reply | Wants::Replies, .. }) | None => {}
+        }
+        if let Some(item) = item {
+            self.writing.remove(&item);
         }
         self.fill_places();
+        item
     }
 
     /// Has the callers of these tickets look at their calls again.

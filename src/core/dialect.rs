@@ -143,6 +143,9 @@ fn kind(verb: Verb) -> Kind {
         Verb::Ping => Kind::Ping,
         Verb::Pong => Kind::Pong,
         Verb::Goodbye => Kind::Goodbye,
+        Verb::Item => Kind::Item,
+        Verb::End => Kind::End,
+        Verb::Credit => Kind::Credit,
     }
 }
 
@@ -157,5 +160,8 @@ fn verb(kind: Kind) -> Option<Verb> {
         Kind::Ping => Verb::Ping,
         Kind::Pong => Verb::Pong,
         Kind::Goodbye => Verb::Goodbye,
+        Kind::Item => Verb::Item,
+        Kind::End => Verb::End,
+        Kind::Credit => Verb::Credit,
     })
 }

@@ -17,22 +17,34 @@ pub(crate) enum Verb {
     Pong,
     /// The sender leaves on purpose.
     Goodbye,
+    /// One of the many messages of a stream.
+    Item,
+    /// No more items will come.
+    End,
+    /// There is room for so many more bytes of items.
+    Credit,
 }
 
 impl Verb {
-    /// Whether a server may say it; what a client may say is the rest, and a goodbye is said by either.
+    /// Whether either side may say it.
+    fn is_of_both(self) -> bool {
+        matches!(self, Self::Goodbye | Self::Item | Self::End | Self::Credit)
+    }
+
+    /// Whether a server may say it.
     pub(crate) fn is_of_a_server(self) -> bool {
-        matches!(self, Self::Reply | Self::Failure | Self::Cancelled | Self::Pong | Self::Goodbye)
+        matches!(self, Self::Reply | Self::Failure | Self::Cancelled | Self::Pong)
+            || self.is_of_both()
     }
 
     /// Whether a client may say it.
     pub(crate) fn is_of_a_client(self) -> bool {
-        matches!(self, Self::Request | Self::Cancel | Self::Ping | Self::Goodbye)
+        matches!(self, Self::Request | Self::Cancel | Self::Ping) || self.is_of_both()
     }
 
     /// Control goes ahead of data at the next frame boundary.
     pub(crate) fn is_control(self) -> bool {
-        !matches!(self, Self::Request | Self::Reply | Self::Failure)
+        !matches!(self, Self::Request | Self::Reply | Self::Failure | Self::Item | Self::End)
     }
 }
 

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use super::errand::Key;
 use super::outbox::Ticket;
+use super::streams::Streams;
+use super::wire::Options;
 
 /// Whose requests are in hand.
 #[derive(Debug, Default)]
@@ -31,6 +33,7 @@ struct Hand {
     state: State,
     /// Whether nobody ever waited for an answer.
     quiet: bool,
+    streams: Option<Box<Streams>>,
     /// The keys of those that wait to hear that nobody wants the answer.
     watchers: Vec<Key>,
 }
@@ -59,6 +62,8 @@ pub(crate) enum Unwanted {
 pub(crate) enum Stopped {
     Handler,
     Reply(Ticket),
+    /// An item that waited for room.
+    Item(Ticket),
 }
 
 impl Caller {
@@ -98,10 +103,29 @@ impl Hands {
         self.quiet > 0 && self.open.get(&caller).is_some_and(|hand| hand.quiet)
     }
 
-    /// A request is handed out; `quiet` where it wants no answer.
-    pub(crate) fn take_up(&mut self, caller: Caller, quiet: bool) {
+    /// A request with these options is handed out.
+    pub(crate) fn take_up(&mut self, caller: Caller, options: &Options) {
+        let (quiet, streams) = (options.quiet, Streams::of_server(options));
         *self.count_of(quiet) += 1;
-        self.open.insert(caller, Hand { state: State::Running, quiet, watchers: Vec::new() });
+        let hand = Hand { state: State::Running, quiet, streams, watchers: Vec::new() };
+        self.open.insert(caller, hand);
+    }
+
+    /// The streams of a request that is still wanted.
+    pub(crate) fn streams(&mut self, caller: Caller) -> Option<&mut Streams> {
+        let hand = self.open.get_mut(&caller)?;
+        match hand.state {
+            State::Unwanted(_) => None,
+            State::Running | State::Replying(_) => hand.streams.as_deref_mut(),
+        }
+    }
+
+    /// An item is on its way no longer; more may follow.
+    pub(crate) fn resume(&mut self, caller: Caller) {
+        let hand = self.open.get_mut(&caller);
+        if let Some(hand) = hand.filter(|hand| matches!(hand.state, State::Replying(_))) {
+            hand.state = State::Running;
+        }
     }
 
     fn count_of(&mut self, quiet: bool) -> &mut usize {
@@ -160,24 +184,20 @@ impl Hands {
         Some(stopped)
     }
 
-    /// A client has left or is given up, with all of its calls: answers the replies that were on
-    /// their way to it.
+    /// A client has left or is given up, with all of its calls: answers what was under way.
     pub(crate) fn end_client(
         &mut self,
         epoch: u64,
         why: Unwanted,
         woken: &mut Vec<Key>,
-    ) -> Vec<Ticket> {
+    ) -> Vec<Stopped> {
         let all = Caller { epoch, id: 0 }..=Caller { epoch, id: u64::MAX };
         let wanted = &mut self.wanted;
         let left = self.open.range_mut(all).filter(|(_, hand)| !hand.quiet);
         let stopped = left.filter_map(|(_, hand)| {
             let stopped = hand.stop(why, woken)?;
             *wanted -= 1;
-            match stopped {
-                Stopped::Reply(ticket) => Some(ticket),
-                Stopped::Handler => None,
-            }
+            Some(stopped)
         });
         stopped.collect()
     }
@@ -185,13 +205,19 @@ impl Hands {
 
 impl Hand {
     fn stop(&mut self, why: Unwanted, woken: &mut Vec<Key>) -> Option<Stopped> {
-        let stopped = match self.state {
+        let mut stopped = match self.state {
             State::Running => Stopped::Handler,
             State::Replying(ticket) => Stopped::Reply(ticket),
             State::Unwanted(_) => return None,
         };
         self.state = State::Unwanted(why);
         woken.extend(&self.watchers);
+        if let Some(streams) = self.streams.take() {
+            let Streams { inflow, outflow, .. } = *streams;
+            woken.extend(inflow.and_then(|inflow| inflow.waiter));
+            let waited = outflow.and_then(|mut outflow| outflow.withdraw());
+            stopped = waited.map_or(stopped, Stopped::Item);
+        }
         Some(stopped)
     }
 }

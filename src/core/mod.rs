@@ -30,6 +30,7 @@ pub(crate) mod send;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod step;
+pub(crate) mod streams;
 pub(crate) mod units;
 pub(crate) mod wire;
 pub(crate) mod write_side;

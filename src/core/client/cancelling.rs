@@ -61,7 +61,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if self.link.outbox().is_empty() {
             self.link.restart_stall();
         }
-        self.link.outbox().push_cancel(Event::to(0, Verb::Cancel, id, Vec::new()));
+        self.link.outbox().push_aside(Event::to(0, Verb::Cancel, id, Vec::new()));
     }
 
     /// Whether the server has yet to say that nothing more of this call will come.

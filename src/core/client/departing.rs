@@ -77,7 +77,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             // Nobody has read anything of ours: there is nobody to take leave of.
             Stage::Draining if self.link.writer().is_none() => Stage::Done,
             Stage::Draining => {
-                self.link.outbox().push_cancel(Event::to(0, Verb::Goodbye, 0, Vec::new()));
+                self.link.outbox().push_aside(Event::to(0, Verb::Goodbye, 0, Vec::new()));
                 Stage::Saying
             }
             Stage::Saying if !self.link.outbox().is_empty() => return false,
@@ -103,11 +103,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         let written = if farewell { Fate::NotSent } else { Fate::MaybeDelivered };
         let never = self.manners.reconnect == Reconnect::Never;
         unsent.sort_unstable();
-        self.calls.end_all(why, |ticket| match () {
+        let items = self.calls.end_all(why, |ticket| match () {
             () if lost.contains(&ticket) => Some(Fate::NotSent),
             () if unsent.binary_search(&ticket).is_ok() => never.then_some(Fate::NotSent),
             () => Some(written),
         });
+        self.take_items_back(items);
         if never {
             self.ended = Some(why);
             self.let_go();

@@ -5,11 +5,12 @@ mod departing;
 #[cfg(test)]
 mod inspect;
 mod outcome;
+mod streaming;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::calls::{CallId, Calls, Wants};
+use super::calls::{Asks, CallId, Calls, Wants};
 use super::cancels::Cancels;
 use super::closing::{Closing, Stage};
 use super::errand::Key;
@@ -40,6 +41,8 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     stall: Duration,
     /// Bytes of requests that may wait to be written.
     max_queued: usize,
+    /// Whether what the last step has heard gives something to write.
+    answers: bool,
     /// What was heard of which call since somebody asked.
     #[cfg(test)]
     heard: Vec<(CallId, Verb)>,
@@ -81,6 +84,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             last_id: 0,
             stall,
             max_queued,
+            answers: false,
             #[cfg(test)]
             heard: Vec::new(),
         }
@@ -106,19 +110,34 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// Queues a request: a body begun by [`request_body`](Self::request_body), its head written, at
-    /// the place that is held for it if there is one.
+    /// the place that is held for it if there is one; or a ping, which needs none.
     pub(crate) fn call(
         &mut self,
         body: Vec<u8>,
-        wants: Wants,
+        asks: Asks,
         place: Option<CallId>,
     ) -> Result<CallId> {
-        self.begin(Verb::Request, wants, body, place)
-    }
-
-    /// Queues a ping.
-    pub(crate) fn ping(&mut self) -> Result<CallId> {
-        self.begin(Verb::Ping, Wants::Pong, Vec::new(), None)
+        let verb = if asks.wants == Wants::Pong { Verb::Ping } else { Verb::Request };
+        if self.is_closing() {
+            return Err(self.closed());
+        }
+        let placed = place.is_some_and(|key| self.calls.take_place(key));
+        let full = match asks.wants {
+            Wants::Pong => self.calls.has_many_pings(),
+            _ => !placed && self.calls.is_full(),
+        };
+        if full {
+            return Err(self.overloaded());
+        }
+        if self.calls.len() == 0 || self.link.outbox().is_empty() {
+            self.link.restart_stall();
+        }
+        self.last_id = wire::next_id(self.last_id);
+        let id = self.last_id;
+        let ticket = self.link.outbox().push(Event::to(0, verb, id, body));
+        self.calls.begin(id, ticket, asks);
+        self.look_at_queue();
+        Ok(id)
     }
 
     /// Asks for a place among the calls in flight; answers the key it goes by.
@@ -153,36 +172,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.give_place_back(key);
     }
 
-    /// Begins a call, at the place that is held for it if there is one.
-    fn begin(
-        &mut self,
-        verb: Verb,
-        wants: Wants,
-        body: Vec<u8>,
-        place: Option<CallId>,
-    ) -> Result<CallId> {
-        if self.is_closing() {
-            return Err(self.closed());
-        }
-        let placed = place.is_some_and(|key| self.calls.take_place(key));
-        let full = match wants {
-            Wants::Pong => self.calls.has_many_pings(),
-            _ => !placed && self.calls.is_full(),
-        };
-        if full {
-            return Err(self.overloaded());
-        }
-        if self.calls.len() == 0 || self.link.outbox().is_empty() {
-            self.link.restart_stall();
-        }
-        self.last_id = wire::next_id(self.last_id);
-        let id = self.last_id;
-        let ticket = self.link.outbox().push(Event::to(0, verb, id, body));
-        self.calls.begin(id, ticket, wants);
-        self.look_at_queue();
-        Ok(id)
-    }
-
     /// Whether there is room for the bytes of one more request.
     fn look_at_queue(&mut self) {
         let congested = self.link.outbox().queued_bytes() >= self.max_queued;
@@ -202,8 +191,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         }
         self.look_at_queue();
         let mut wait = stepped?;
-        if was_full && !self.link.is_full() {
-            // There is room again for what was left unheard, and nothing announces it twice.
+        let room = was_full && !self.link.is_full();
+        if room || std::mem::take(&mut self.answers) {
+            // There is room again for what was left unheard, and nothing announces it twice; or
+            // there is something to write, and what the step has written went before it.
             wait.until = Deadline::at(now);
         }
         if self.link.stall_passes(self.stall, now) {
@@ -222,7 +213,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         #[cfg(test)]
         self.heard.push((event.id, event.verb));
         let left_over = match event.verb {
-            Verb::Reply | Verb::Failure | Verb::Pong => {
+            Verb::Reply | Verb::Failure | Verb::Pong | Verb::End => {
+                if event.verb == Verb::Failure && self.calls.has_streams(event.id) {
+                    // It may be our own: what there is no room for fails the call on this side alone.
+                    self.push_cancel(event.id);
+                    self.answers = true;
+                }
                 // An answer is to somebody: one to whoever reads is to nobody.
                 let unclaimed = match event.to {
                     0 => Some(event),
@@ -233,6 +229,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             }
             Verb::Cancelled => {
                 self.hear_cancelled(&event);
+                Some(event)
+            }
+            Verb::Item => self.hear_item(event),
+            Verb::Credit => {
+                self.hear_credit(&event);
                 Some(event)
             }
             // None of these waits to be taken: a client hears of no requests.

@@ -52,6 +52,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Gives a call up, and says what it was waiting for.
     pub(crate) fn expire(&mut self, id: CallId) -> Error {
         let not_open = self.link.writer_refused();
+        let heard = self.calls.is_acknowledged(id);
         match self.give_up(id) {
             TakenBack::NotSent { begun } => {
                 let error = not_open.filter(|_| !begun);
@@ -63,7 +64,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 self.link.doubt_peer();
                 let silent = self.link.had_writer();
                 let kind = if silent { ErrorKind::TimedOut } else { ErrorKind::NoWriter };
-                Error::new(kind, Phase::Reply).with_fate(Fate::MaybeDelivered)
+                let fate = if heard { Fate::Delivered } else { Fate::MaybeDelivered };
+                Error::new(kind, Phase::Reply).with_fate(fate)
             }
         }
     }
@@ -71,14 +73,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Takes a call out of every table. What its request has left unwritten is never written.
     pub(crate) fn give_up(&mut self, id: CallId) -> TakenBack {
         let Some(ticket) = self.calls.ticket(id) else { return TakenBack::Written };
-        let open = self.calls.is_open(id);
-        self.calls.give_up(id);
+        let (open, streams) = (self.calls.is_open(id), self.calls.has_streams(id));
+        let item = self.calls.give_up(id);
+        self.take_items_back(item);
         let taken = self.link.outbox().take_back(ticket);
         let tell = match taken {
             TakenBack::NotSent { begun: false } => false,
             // The server holds parts of it; it may drop them.
             TakenBack::NotSent { begun: true } => true,
-            TakenBack::Written => open && self.manners.cancel_abandoned && !self.cancels.awaits(id),
+            // A stream that nobody takes items of would wait for room for ever.
+            TakenBack::Written => {
+                let tells = self.manners.cancel_abandoned || streams;
+                open && tells && !self.cancels.awaits(id)
+            }
         };
         if tell {
             self.push_cancel(id);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Errand, Key};
-use crate::core::calls::{CallId, Wants};
+use crate::core::calls::{Asks, CallId};
 use crate::core::client::Caller;
 use crate::core::event::Event;
 use crate::core::wire::Head;
@@ -14,8 +14,9 @@ use crate::pipe::{Opener, Sink, Source};
 /// A request that waits for its reply, or a ping for its pong.
 #[derive(Debug)]
 pub(crate) struct Calling {
-    /// Until it is queued.
-    asks: Asks,
+    /// What is said, and what is to come of it, until it is queued.
+    body: Vec<u8>,
+    asks: Option<Asks>,
     /// The place that is held for it.
     place: Option<Key>,
     id: CallId,
@@ -23,21 +24,25 @@ pub(crate) struct Calling {
     answered: bool,
 }
 
-#[derive(Debug)]
-enum Asks {
-    Request { body: Vec<u8>, wants: Wants },
-    Ping,
-}
-
 impl Calling {
     /// A body begun by [`Caller::request_body`] with the options of this head.
     pub(crate) fn request(mut body: Vec<u8>, head: &Head, deadline: Deadline) -> Self {
         head.write(&mut body);
-        Self::new(Asks::Request { body, wants: Wants::of(&head.options) }, deadline)
+        Self::new(body, Some(Asks::of(&head.options)), 0, deadline)
     }
 
     pub(crate) fn ping(deadline: Deadline) -> Self {
-        Self::new(Asks::Ping, deadline)
+        Self::new(Vec::new(), Some(Asks::for_a_pong()), 0, deadline)
+    }
+
+    /// A call that was begun by another errand.
+    pub(crate) fn begun(id: CallId, deadline: Deadline) -> Self {
+        Self::new(Vec::new(), None, id, deadline)
+    }
+
+    /// Whoever has the number of the call looks after it from here on.
+    pub(super) fn hand_over(&mut self) {
+        self.answered = true;
     }
 
     /// Begins at the place that was [reserved](super::Reserving) for it, if there is one.
@@ -52,8 +57,8 @@ impl Calling {
         (self.id != 0).then_some(self.id)
     }
 
-    fn new(asks: Asks, deadline: Deadline) -> Self {
-        Self { asks, place: None, id: 0, deadline, answered: false }
+    fn new(body: Vec<u8>, asks: Option<Asks>, id: CallId, deadline: Deadline) -> Self {
+        Self { body, asks, place: None, id, deadline, answered: false }
     }
 }
 
@@ -63,12 +68,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
     const WRITES: bool = true;
 
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
-        self.id = match &mut self.asks {
-            Asks::Request { body, wants } => {
-                caller.call(std::mem::take(body), *wants, self.place)?
-            }
-            Asks::Ping => caller.ping()?,
-        };
+        if let Some(asks) = self.asks.take() {
+            self.id = caller.call(std::mem::take(&mut self.body), asks, self.place)?;
+        }
         Ok(self.id)
     }
 

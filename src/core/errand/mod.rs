@@ -5,13 +5,18 @@
 //! its answer or without, so that one that was dropped or that panicked leaves nothing behind.
 
 mod attending;
+mod beginning;
 mod calling;
 mod cancelling;
 mod ending;
 mod listening;
+mod next_part;
+mod next_reply;
 mod receiving;
 mod replying;
 mod reserving;
+mod send_part;
+mod send_reply;
 #[cfg(any(test, feature = "tokio", feature = "async-io"))]
 mod watching;
 
@@ -19,13 +24,18 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 pub(crate) use attending::Attending;
+pub(crate) use beginning::Beginning;
 pub(crate) use calling::Calling;
 pub(crate) use cancelling::Cancelling;
 pub(crate) use ending::Ending;
 pub(crate) use listening::Listening;
+pub(crate) use next_part::NextPart;
+pub(crate) use next_reply::NextReply;
 pub(crate) use receiving::Receiving;
 pub(crate) use replying::{Answer, Replying};
 pub(crate) use reserving::Reserving;
+pub(crate) use send_part::SendPart;
+pub(crate) use send_reply::SendReply;
 #[cfg(any(test, feature = "tokio", feature = "async-io"))]
 pub(crate) use watching::Watching;
 

@@ -26,6 +26,8 @@ pub(crate) struct Replying {
 pub(crate) enum Answer {
     Reply(Vec<u8>),
     Failure(FailureCode, String),
+    /// No more items follow those that were sent.
+    End,
 }
 
 impl Answer {
@@ -34,6 +36,7 @@ impl Answer {
         match self {
             Self::Reply(body) => body.len(),
             Self::Failure(_, words) => words.len(),
+            Self::End => 0,
         }
     }
 }
@@ -53,6 +56,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Re
         self.ticket = match std::mem::replace(&mut self.answer, Answer::Reply(Vec::new())) {
             Answer::Reply(body) => answerer.reply(self.caller, body)?,
             Answer::Failure(code, words) => answerer.fail(self.caller, code, words)?,
+            Answer::End => answerer.end(self.caller)?,
         };
         Ok(self.ticket)
     }

@@ -26,6 +26,8 @@ pub(crate) struct Inbox {
     events_bytes: usize,
     /// What the peer asks that the engine has not answered yet.
     asks: Vec<Ask>,
+    /// What clients say of streams that the engine has not looked at.
+    flows: Vec<Flow>,
     limits: Limits,
     /// A message that was refused by its first part: the others only pass.
     passing: Option<Key>,
@@ -83,6 +85,15 @@ pub(crate) enum Ask {
     },
 }
 
+/// What a client says of the streams of a call, whether its request was taken or not.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// An item, the end of them, or room for more of ours.
+    Said(Event),
+    /// An item that is larger than any that is taken.
+    TooLarge(Key),
+}
+
 /// The most bytes that control may carry, as `docs/PROTOCOL.md` has it.
 const MAX_CONTROL_BODY: usize = 64;
 
@@ -98,6 +109,7 @@ impl Inbox {
             events: VecDeque::new(),
             events_bytes: 0,
             asks: Vec::new(),
+            flows: Vec::new(),
             limits,
             passing: None,
             in_time: 0,
@@ -117,6 +129,11 @@ impl Inbox {
     /// Takes what the peer asks and was not answered.
     pub(crate) fn asks(&mut self) -> Vec<Ask> {
         std::mem::take(&mut self.asks)
+    }
+
+    /// Takes what clients have said of streams.
+    pub(crate) fn flows(&mut self) -> Vec<Flow> {
+        std::mem::take(&mut self.flows)
     }
 
     /// Drops requests of which no time was left when they came: the monotonic clock reads `now_ns`.
@@ -316,6 +333,9 @@ impl Inbox {
         self.stats.events += 1;
         match event.verb {
             Verb::Ping => self.asks.push(Ask::Ping(event)),
+            Verb::Item | Verb::End | Verb::Credit if !self.hears_a_server => {
+                self.flows.push(Flow::Said(event));
+            }
             Verb::Goodbye => {
                 self.farewell = event.from;
                 self.stats.farewells += 1;

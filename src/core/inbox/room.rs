@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Inbox, MAX_CONTROL_BODY, MAX_PONG_BODY};
+use super::{Flow, Inbox, MAX_CONTROL_BODY, MAX_PONG_BODY};
 use crate::core::buffer::Buffer;
 use crate::core::event::{Event, Verb};
 use crate::core::outbox::Outbox;
+use crate::core::streams::MAX_CHUNK;
 use crate::core::wire::{Failure, FailureCode, Head, MAX_FRAME};
 
 impl Inbox {
@@ -82,6 +83,11 @@ impl Inbox {
             }
             // To our own caller, in place of the reply.
             Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
+            Verb::Item if self.hears_a_server => self.deliver(failure, outbox),
+            Verb::Item => {
+                self.flows.push(Flow::TooLarge(failure.key()));
+                outbox.recycle(failure.body);
+            }
             _ => {}
         }
     }
@@ -121,6 +127,7 @@ impl Inbox {
             Verb::Reply => self.limits.bytes,
             // Its words have a limit of their own; who accepts little still wants to know why.
             Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),
+            Verb::Item => self.limits.bytes.max(MAX_CHUNK),
             Verb::Pong => MAX_PONG_BODY,
             _ => MAX_CONTROL_BODY,
         }

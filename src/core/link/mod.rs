@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::event::Event;
 #[cfg(test)]
 use super::event::Lives;
-use super::inbox::{Ask, Inbox, Limits};
+use super::inbox::{Ask, Flow, Inbox, Limits};
 use super::outbox::{Outbox, Ticket};
 use super::read_side::ReadSide;
 use super::step::{Step, Wait};
@@ -194,6 +194,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Takes what the peer asks and was not answered.
     pub(crate) fn asks(&mut self) -> Vec<Ask> {
         self.inbox.asks()
+    }
+
+    /// Takes what clients have said of streams.
+    pub(crate) fn flows(&mut self) -> Vec<Flow> {
+        self.inbox.flows()
     }
 
     /// Drops requests that nobody waited for any more when they came.

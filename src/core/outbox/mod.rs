@@ -14,7 +14,7 @@ use super::event::{Event, Lives};
 use crate::error::Fate;
 use crate::pipe::{Sink, Write};
 
-/// Events on their way out, in the order of their tickets within each lane.
+/// Events on their way out, in order within each lane.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     control: VecDeque<Entry>,
@@ -66,8 +66,8 @@ enum Cause {
     Control,
     /// A request of the peer's was dropped by whoever had it.
     Refusal,
-    /// This side gave a call up.
-    Abandoned,
+    /// This side has something to tell, and does not wait to see it written.
+    Aside,
 }
 
 /// A frame in the unit, and where it stands there.
@@ -147,10 +147,16 @@ impl Outbox {
         self.queue(event, Cause::Caller)
     }
 
-    /// Queues a cancel that nobody waits to see written. There are never more of these than calls
-    /// were written and given up since the peer read last.
-    pub(crate) fn push_cancel(&mut self, event: Event) {
-        self.queue(event, Cause::Abandoned);
+    /// Queues an event under a ticket that was drawn before.
+    pub(crate) fn push_under(&mut self, ticket: Ticket, event: Event) {
+        self.queue_under(ticket, event, Cause::Caller);
+    }
+
+    /// Queues control that nobody waits to see written: a cancel, of which there are never more than
+    /// calls were written and given up since the peer read last; a goodbye; room for items, of which
+    /// each stream has some before the peer has read of it.
+    pub(crate) fn push_aside(&mut self, event: Event) {
+        self.queue(event, Cause::Aside);
     }
 
     /// Queues an answer to control.
@@ -184,10 +190,14 @@ impl Outbox {
 
     fn queue(&mut self, event: Event, cause: Cause) -> Ticket {
         let ticket = self.draw_ticket();
+        self.queue_under(ticket, event, cause);
+        ticket
+    }
+
+    fn queue_under(&mut self, ticket: Ticket, event: Event, cause: Cause) {
         self.queued_bytes += event.body.len();
         let entry = Entry { ticket, event, from: 0, begun: false, cause };
         self.lane_of(&entry).push_back(entry);
-        ticket
     }
 
     fn lane_of(&mut self, entry: &Entry) -> &mut VecDeque<Entry> {
@@ -210,8 +220,7 @@ impl Outbox {
 
     /// Whether anything of this event is still to be written.
     pub(crate) fn holds(&self, ticket: Ticket) -> bool {
-        // Both are in the order of tickets within a lane, and an event in the unit comes before
-        // those in the lanes; nearly always there is nothing here at all.
+        // Nearly always there is nothing here at all.
         !self.is_empty()
             && (self.framed_position(ticket).is_some() || self.lane_position(ticket).is_some())
     }
@@ -285,7 +294,7 @@ impl Outbox {
     fn left(&mut self, entry: &Entry) {
         self.queued_bytes -= entry.event.body.len();
         match entry.cause {
-            Cause::Caller | Cause::Abandoned => {}
+            Cause::Caller | Cause::Aside => {}
             Cause::Control => self.answers -= 1,
             Cause::Refusal => self.refusals -= 1,
         }

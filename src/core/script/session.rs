@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Clock, Place, ReadOpener, WriteOpener, wakes};
-use crate::core::calls::{CallId, Wants};
+use crate::core::calls::{Asks, CallId};
 use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
@@ -156,14 +156,14 @@ impl Session {
         body.extend_from_slice(message);
         let left = Some(timeout).filter(|_| !options.quiet);
         Head::new(left, ns, options).write(&mut body);
-        let id = self.client().call(body, Wants::of(&options), None)?;
+        let id = self.client().call(body, Asks::of(&options), None)?;
         Ok(Call { id, deadline })
     }
 
     /// Begins a ping with this much time.
     pub(crate) fn ping(&mut self, timeout: Duration) -> Result<Call> {
         let deadline = Deadline::after(self.clock.now, timeout);
-        Ok(Call { id: self.client().ping()?, deadline })
+        Ok(Call { id: self.client().call(Vec::new(), Asks::for_a_pong(), None)?, deadline })
     }
 
     /// How a call has ended, if it has. Who only looks gives the client nothing to do.

@@ -2,7 +2,7 @@
 
 use super::{Answerer, Caller};
 use crate::core::event::{Event, Verb};
-use crate::core::hands::{Stopped, Unwanted};
+use crate::core::hands::Unwanted;
 use crate::core::inbox::Ask;
 use crate::core::wire::{Found, Load};
 use crate::pipe::{Opener, Sink, Source};
@@ -34,11 +34,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// back before the cancel is acknowledged, so nothing of the call follows that.
     pub(super) fn cancel(&mut self, caller: Caller, waited: bool) -> Found {
         let found = match self.hands.cancel(caller, &mut self.wakeups) {
-            Some(Stopped::Reply(ticket)) => {
-                self.stop_reply(ticket, Unwanted::Cancelled);
+            Some(stopped) => {
+                self.stop(stopped, Unwanted::Cancelled);
                 Found::InHand
             }
-            Some(Stopped::Handler) => Found::InHand,
             None if waited => Found::Waiting,
             None if self.link.outbox().take_back_refusal(caller.epoch, caller.id) => Found::InHand,
             None => Found::Nothing,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Answerer;
 use crate::core::closing::Stage;
 use crate::core::event::{Event, Verb};
-use crate::core::hands::Unwanted;
+use crate::core::hands::{Stopped, Unwanted};
 use crate::core::outbox::{TakenBack, Ticket};
 use crate::core::wire::{Failure, FailureCode};
 use crate::pipe::{Opener, Sink, Source};
@@ -24,8 +24,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// The client has left, or is given up: what was on its way to it is taken back.
     pub(super) fn end_client(&mut self, why: Unwanted) {
         let client = std::mem::take(&mut self.client);
-        for ticket in self.hands.end_client(client, why, &mut self.wakeups) {
-            self.stop_reply(ticket, why);
+        for stopped in self.hands.end_client(client, why, &mut self.wakeups) {
+            self.stop(stopped, why);
         }
     }
 
@@ -103,9 +103,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         any
     }
 
-    pub(super) fn stop_reply(&mut self, ticket: Ticket, why: Unwanted) {
-        if self.link.outbox().take_back(ticket) != TakenBack::Written {
-            self.lose(ticket, why);
+    /// Takes back what was under way for an answer that nobody wants.
+    pub(super) fn stop(&mut self, stopped: Stopped, why: Unwanted) {
+        match stopped {
+            Stopped::Handler => {}
+            Stopped::Item(ticket) => self.lose(ticket, why),
+            Stopped::Reply(ticket) => {
+                if self.link.outbox().take_back(ticket) != TakenBack::Written {
+                    self.lose(ticket, why);
+                }
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod control;
 mod departing;
 mod replying;
+mod streaming;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -153,7 +154,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.link.drop_expired(|| (self.stamp)(now));
         let room = was_full && !self.link.is_full();
         self.unheard |= room;
-        let answers = self.answer_control();
+        let answers = self.answer_control() | self.hear_flows();
         self.link.outbox().drain_written(&mut self.wakeups);
         if self.link.has_events() || hung_up {
             self.wakeups.push(NEXT_REQUEST);
@@ -230,7 +231,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
-            self.hands.take_up(caller, options.quiet);
+            self.hands.take_up(caller, &options);
             self.taken += 1;
             return Ok(Some(Asked { caller, body: event.body, message_at, options, deadline }));
         }

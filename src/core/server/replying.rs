@@ -20,6 +20,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.answer(Verb::Reply, caller, body)
     }
 
+    /// Queues the end of the items that were sent in answer. `Err` where nobody wants it any more.
+    pub(crate) fn end(&mut self, caller: Caller) -> Result<Ticket> {
+        self.answer(Verb::End, caller, Vec::new())
+    }
+
     /// Queues the news that a call failed. `Err` where nobody wants it any more.
     pub(crate) fn fail(
         &mut self,
@@ -70,6 +75,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let gone = left || self.link.is_closed();
         let gone = gone.then_some(Unwanted::Gone);
         self.hands.unwanted(caller).or(gone)
+    }
+
+    /// Whether anybody wants an answer to this request.
+    pub(super) fn still_wanted(&self, caller: Caller) -> Result<()> {
+        self.unwanted(caller).map_or(Ok(()), |why| Err(unwanted(why)))
     }
 
     /// Whether there is nothing to wait for: nobody wants the answer any more, or it is given.
@@ -161,6 +171,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     pub(crate) fn give_up(&mut self, ticket: Ticket, caller: Caller) {
         self.link.outbox().take_back(ticket);
         self.hands.put_down(caller, &mut self.wakeups);
+        self.forget_awaited(ticket);
+    }
+
+    pub(super) fn forget_awaited(&mut self, ticket: Ticket) {
         self.awaited = self.awaited.saturating_sub(1);
         let none_awaited = self.awaited == 0;
         self.lost.retain(|(lost, _)| *lost != ticket && !none_awaited);

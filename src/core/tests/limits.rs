@@ -2,7 +2,7 @@
 
 use super::session::*;
 use super::*;
-use crate::core::calls::Wants;
+use crate::core::calls::Asks;
 use crate::core::client::{Caller, ClientLimits, Manners};
 use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
@@ -138,14 +138,14 @@ fn bytes_that_wait_to_be_written_are_limited_and_the_next_call_goes_on_when_they
         let mut body = client.request_body(&Options::default());
         body.extend(noise(bytes));
         Head::new(None, clock.ns(), Options::default()).write(&mut body);
-        client.call(body, Wants::Reply, None)
+        client.call(body, Asks::of(&Options::default()), None)
     };
     begin(&mut client, 9000).unwrap();
     begin(&mut client, 9000).unwrap();
     assert_eq!(begin(&mut client, 1).unwrap_err().kind(), ErrorKind::Overloaded);
     let waits = client.reserve();
     assert!(!client.holds_place(waits));
-    client.ping().unwrap();
+    client.call(Vec::new(), Asks::for_a_pong(), None).unwrap();
     for _ in 0..5 {
         client.step(clock.now, Directions::BOTH).unwrap();
         place.pipe().take(usize::MAX);

@@ -21,6 +21,7 @@ mod reconnecting;
 mod sending;
 mod session;
 mod splitting;
+mod streams;
 
 use std::time::Duration;
 

@@ -1,13 +1,14 @@
 //! Places among the calls in flight: held for one, given to the next, first come first served.
 
-use crate::core::calls::{Calls, Wants};
+use crate::core::calls::{Asks, Calls};
 use crate::core::event::{Event, Verb};
+use crate::core::wire::Options;
 
 /// Two places, both taken by calls.
 fn full() -> Calls {
     let mut calls = Calls::new(2);
-    calls.begin(1, 1, Wants::Reply);
-    calls.begin(2, 2, Wants::Reply);
+    calls.begin(1, 1, Asks::of(&Options::default()));
+    calls.begin(2, 2, Asks::of(&Options::default()));
     calls
 }
 

@@ -32,6 +32,16 @@ impl Found {
     }
 }
 
+/// Room for so many bytes of items, as it is said to whoever sends them.
+pub(crate) fn credit_to_bytes(room: usize) -> Vec<u8> {
+    u32::try_from(room).unwrap_or(u32::MAX).to_le_bytes().to_vec()
+}
+
+/// Reads how much room there is; a later version may say more behind it.
+pub(crate) fn credit_from(bytes: &[u8]) -> Option<usize> {
+    bytes.first_chunk().map(|room| u32::from_le_bytes(*room) as usize)
+}
+
 /// How much a server has to do, as it says in a pong behind the payload of the ping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {

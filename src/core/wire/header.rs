@@ -14,10 +14,13 @@ pub(crate) enum Kind {
     Ping,
     Pong,
     Goodbye,
+    Item,
+    End,
+    Credit,
 }
 
 impl Kind {
-    const ALL: [(Self, u8); 9] = [
+    const ALL: [(Self, u8); 12] = [
         (Self::Data, 1),
         (Self::Request, 2),
         (Self::Reply, 3),
@@ -27,6 +30,9 @@ impl Kind {
         (Self::Ping, 7),
         (Self::Pong, 8),
         (Self::Goodbye, 9),
+        (Self::Item, 10),
+        (Self::End, 11),
+        (Self::Credit, 12),
     ];
 
     pub(crate) fn from_wire(byte: u8) -> Option<Self> {
@@ -44,6 +50,9 @@ impl Kind {
             Self::Ping => 7,
             Self::Pong => 8,
             Self::Goodbye => 9,
+            Self::Item => 10,
+            Self::End => 11,
+            Self::Credit => 12,
         }
     }
 }
@@ -140,7 +149,7 @@ mod tests {
             assert_eq!(kind.to_wire(), byte);
             assert_eq!(Kind::from_wire(byte), Some(kind));
         }
-        assert_eq!((0..=255).filter(|byte| Kind::from_wire(*byte).is_some()).count(), 9);
+        assert_eq!((0..=255).filter(|byte| Kind::from_wire(*byte).is_some()).count(), 12);
     }
 
     #[test]

@@ -1,0 +1,145 @@
+//! Items of streams: those that come of a call, and those that go with it.
+
+use std::time::Instant;
+
+use super::Caller;
+use crate::core::calls::CallId;
+use crate::core::event::{Event, Verb};
+use crate::core::outbox::{TakenBack, Ticket};
+use crate::core::streams::Taken;
+use crate::core::wire;
+use crate::deadline::Deadline;
+use crate::error::{ErrorKind, Fate, Result};
+use crate::pipe::{Opener, Sink, Source};
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
+    /// An item of a call has come; gives back the event where nobody takes it.
+    pub(super) fn hear_item(&mut self, event: Event) -> Option<Event> {
+        let streams = match event.to {
+            0 => None,
+            _ => self.calls.hear(event.id),
+        };
+        let Some(inflow) = streams.and_then(|streams| streams.inflow.as_mut()) else {
+            self.link.stats.late += 1;
+            return Some(event);
+        };
+        let Err(body) = inflow.receive(event.body) else { return None };
+        // A server that sends more than there is room for does not keep to what was agreed.
+        self.calls.end(event.id, ErrorKind::Torn, Fate::Delivered);
+        self.push_cancel(event.id);
+        self.answers = true;
+        Some(Event { body, ..event })
+    }
+
+    /// The server has room for more items of a call.
+    pub(super) fn hear_credit(&mut self, event: &Event) {
+        let more = wire::credit_from(&event.body).filter(|_| event.to != 0);
+        let streams = self.calls.hear(event.id);
+        let Some((more, outflow)) = more.zip(streams.and_then(|it| it.outflow.as_mut())) else {
+            self.link.stats.late += 1;
+            return;
+        };
+        if let Some((ticket, item)) = outflow.credit(more) {
+            self.link.outbox().push_under(ticket, item);
+            self.answers = true;
+        }
+    }
+
+    /// The next item of a call, its end, or how it has failed; at its deadline it has.
+    pub(crate) fn next_item(
+        &mut self,
+        id: CallId,
+        now: Instant,
+        deadline: Deadline,
+    ) -> Option<Result<Option<Vec<u8>>>> {
+        if let Some(item) = self.item_here(id) {
+            return Some(item);
+        }
+        let ended = self.outcome(id, now, deadline)?;
+        Some(ended.map(|event| (event.verb == Verb::Reply).then_some(event.body)))
+    }
+
+    /// The same, whatever the time is.
+    pub(crate) fn item_here(&mut self, id: CallId) -> Option<Result<Option<Vec<u8>>>> {
+        let Some(inflow) = self.calls.inflow(id) else { return Some(Ok(None)) };
+        match inflow.take() {
+            Taken::Item(item) => {
+                let room = inflow.regained().filter(|_| self.calls.is_open(id));
+                if let Some(room) = room {
+                    self.push_credit(id, room);
+                }
+                Some(Ok(Some(item)))
+            }
+            Taken::Nothing | Taken::End | Taken::Overrun => {
+                let ended = self.answer(id)?;
+                Some(ended.map(|event| (event.verb == Verb::Reply).then_some(event.body)))
+            }
+        }
+    }
+
+    fn push_credit(&mut self, id: CallId, room: usize) {
+        if self.link.outbox().is_empty() {
+            self.link.restart_stall();
+        }
+        let body = wire::credit_to_bytes(room);
+        self.link.outbox().push_aside(Event::to(0, Verb::Credit, id, body));
+    }
+
+    /// Begins to send an item of a call, or the end of its items: at once, or as soon as the server
+    /// has room. `None` where nobody wants it any more.
+    pub(crate) fn send_item(&mut self, id: CallId, verb: Verb, body: Vec<u8>) -> Option<Ticket> {
+        let ticket = self.link.outbox().draw_ticket();
+        if !self.calls.is_open(id) {
+            return None;
+        }
+        let outflow = self.calls.outflow(id).filter(|outflow| !outflow.ended)?;
+        let event = Event::to(0, verb, id, body);
+        let due = match verb {
+            Verb::End => {
+                outflow.ended = true;
+                Some((ticket, event))
+            }
+            _ => outflow.send(ticket, event),
+        };
+        self.calls.await_writing(ticket, id);
+        if let Some((ticket, event)) = due {
+            if self.link.outbox().is_empty() {
+                self.link.restart_stall();
+            }
+            self.link.outbox().push_under(ticket, event);
+        }
+        Some(ticket)
+    }
+
+    /// Whether an item is written, if that is known: `false` where nobody wants it any more.
+    pub(crate) fn item_outcome(&mut self, id: CallId, ticket: Ticket) -> Option<bool> {
+        if !self.calls.is_open(id) {
+            return Some(false);
+        }
+        let pending = self.calls.outflow(id).is_some_and(|outflow| outflow.is_pending(ticket));
+        (!pending && !self.link.outbox().holds(ticket)).then_some(true)
+    }
+
+    /// Whether nothing has moved for too long while this waited to be written.
+    pub(crate) fn item_is_stalled(&mut self, ticket: Ticket, now: Instant) -> bool {
+        self.link.stalled_for(self.stall, now) && self.link.outbox().holds(ticket)
+    }
+
+    /// Gives an item up that was not written.
+    pub(crate) fn withdraw_item(&mut self, id: CallId, ticket: Ticket) {
+        let taken = self.link.outbox().take_back(ticket);
+        let Some(outflow) = self.calls.outflow(id) else { return };
+        if outflow.is_pending(ticket) {
+            outflow.withdraw();
+        } else if taken != TakenBack::Written {
+            outflow.refund(ticket);
+        }
+    }
+
+    /// Items of calls that have ended are for nobody.
+    pub(super) fn take_items_back(&mut self, tickets: impl IntoIterator<Item = Ticket>) {
+        for ticket in tickets {
+            self.link.outbox().take_back(ticket);
+        }
+    }
+}
