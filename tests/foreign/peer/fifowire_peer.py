@@ -18,7 +18,7 @@ import time
 
 import fifowire_wire as wire
 from fifowire_wire import CANCEL, CANCELLED, CODE, FAILURE, GOODBYE, HEAD, PING, PONG, QUIET
-from fifowire_wire import REPLY, REQUEST
+from fifowire_wire import REPLY, REQUEST, WINDOW, WINDOW_LEN
 
 RETRY = 0.005
 NOTHING, WAITED = 0, 1  # what a cancel found
@@ -202,9 +202,10 @@ class Server:
         if micros != wire.ENDLESS and age >= micros:
             return
         try:
-            if asks & ~QUIET:
+            if asks & ~(QUIET | WINDOW):
                 return self._fail(request, 11, "this server knows of no such option")
-            kind, body = REPLY, handler(request.payload[HEAD.size :])
+            message_at = HEAD.size + (WINDOW_LEN if asks & WINDOW else 0)
+            kind, body = REPLY, handler(request.payload[message_at:])
         except Exception as error:  # the caller is told, and the server goes on
             kind, body = FAILURE, CODE.pack(1) + str(error).encode()[:2048]
         if not asks & QUIET:

@@ -9,8 +9,9 @@ MAGIC, VERSION, MAX_FRAME = bytes.fromhex("F146578D"), 1, 65536
 HEADER = struct.Struct("<4sBBHIQQQ")  # magic, version, kind, flags, length, epoch, to, id
 TRAILER, PART, LENGTH = struct.Struct("<I"), struct.Struct("<II"), struct.Struct("<I")
 HEAD, CODE, ENDLESS = struct.Struct("<QQH"), struct.Struct("<H"), 2**64 - 1
-QUIET = 1  # what a request may ask for
+QUIET, WINDOW, WINDOW_LEN = 1, 4, 4  # what a request may ask for
 DATA, REQUEST, REPLY, FAILURE, CANCEL, CANCELLED, PING, PONG, GOODBYE = range(1, 10)
+ITEM, END, CREDIT = range(10, 13)
 PART_FLAG, MASKED_FLAG, MASK_LEN = 1, 2, 4
 MAX_MESSAGE, MAX_OPEN = 16 << 20, 64
 
@@ -109,7 +110,7 @@ class Scanner:
             return self._skip(len(MAGIC), "torn")
         _, version, kind, flags, _, epoch, to, ident = HEADER.unpack_from(frame)
         payload = frame[HEADER.size :]
-        known = version == VERSION and DATA <= kind <= GOODBYE and flags <= 3
+        known = version == VERSION and DATA <= kind <= CREDIT and flags <= 3
         if not known or (flags & MASKED_FLAG and length < MASK_LEN):
             return self._skip(used, "unknown")
         if flags & MASKED_FLAG:
@@ -137,6 +138,7 @@ class Assembly:
         if len(frame.payload) < PART.size:
             return None
         offset, total = PART.unpack_from(frame.payload)
+        have = bytearray() if offset == 0 else have  # the next body under this id
         in_step = offset == len(have)
         have += frame.payload[PART.size :]
         if not in_step or not len(have) <= total <= MAX_MESSAGE:
