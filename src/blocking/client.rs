@@ -11,6 +11,7 @@ use crate::core::client::Caller;
 use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
+use crate::core::streams::WINDOW;
 use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
@@ -46,11 +47,11 @@ use crate::trace::Span;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Client<Req, Rep, C = Json> {
-    turn: Turn<Machine>,
+    pub(super) turn: Turn<Machine>,
     codec: C,
     timeout: Duration,
     cancel_timeout: Duration,
-    max_message: usize,
+    pub(super) max_message: usize,
     wait_when_full: bool,
     types: PhantomData<fn(&Req) -> Rep>,
 }
@@ -133,7 +134,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
 
     /// A call with a timeout or a deadline of its own.
     pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, Req, Rep, C> {
-        Call { client: self, request, limit: Limit::Timeout(self.timeout) }
+        Call { client: self, request, limit: Limit::Timeout(self.timeout), window: WINDOW as u32 }
     }
 
     /// Has a call stopped, and waits until the server has acknowledged that: from then on nothing of
@@ -254,7 +255,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         let span = self.span();
         span.enter(|| {
             let reply = self.run_in(&span, request, Options::default(), term, Phase::Reply)?;
-            self.decode(reply, term)
+            self.decode(reply.body, term)
         })
     }
 
@@ -264,7 +265,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         span.enter(|| self.run_in(&span, request, quiet, term, Phase::Write)).map(drop)
     }
 
-    fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         Span::call(|| self.turn.with(|caller| caller.link().outgoing().path().to_path_buf()))
     }
 
@@ -290,7 +291,12 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     }
 
     /// A call as it will be begun, and the time by now.
-    fn calling(&self, request: &Req, options: Options, term: Term) -> Result<(Calling, Instant)> {
+    pub(super) fn calling(
+        &self,
+        request: &Req,
+        options: Options,
+        term: Term,
+    ) -> Result<(Calling, Instant)> {
         let mut body = self.turn.with(|caller| caller.request_body(&options));
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
@@ -315,9 +321,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         }
     }
 
-    pub(super) fn decode(&self, mut reply: Event, term: Term) -> Result<Rep> {
-        let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
-        self.turn.with(|caller| caller.link_mut().recycle(reply.body));
+    pub(super) fn decode(&self, mut reply: Vec<u8>, term: Term) -> Result<Rep> {
+        let value: Result<Rep, _> = self.codec.decode_owned(&mut reply);
+        self.turn.with(|caller| caller.link_mut().recycle(reply));
         value.map_err(|error| self.sign(codec::unreadable(error).with_fate(Fate::Delivered), term))
     }
 
@@ -363,9 +369,11 @@ impl<Req, Rep, C> fmt::Debug for Client<Req, Rep, C> {
 
 /// One call that is about to be made.
 pub struct Call<'c, 'r, Req, Rep, C = Json> {
-    client: &'c Client<Req, Rep, C>,
-    request: &'r Req,
-    limit: Limit,
+    pub(super) client: &'c Client<Req, Rep, C>,
+    pub(super) request: &'r Req,
+    pub(super) limit: Limit,
+    /// Room for items, in bytes.
+    pub(super) window: u32,
 }
 
 /// Without the request, which may be a secret.

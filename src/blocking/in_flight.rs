@@ -46,7 +46,7 @@ impl<'a, Req, Rep, C: Codec<Req> + Codec<Rep>> InFlight<'a, Req, Rep, C> {
         let Self { client, visit, span, term } = self;
         span.enter(|| {
             let reply = visit.finish()?;
-            client.decode(reply, term)
+            client.decode(reply.body, term)
         })
     }
 

@@ -10,6 +10,7 @@ mod raw;
 mod receiver;
 mod sender;
 mod server;
+mod streaming;
 pub(crate) mod turn;
 
 pub use client::{Call, Client};
@@ -17,7 +18,8 @@ pub use in_flight::InFlight;
 pub use raw::{FifoReader, FifoWriter};
 pub use receiver::{Messages, Receiver};
 pub use sender::Sender;
-pub use server::{Context, Request, Requests, Responder, Server};
+pub use server::{Context, Payload, ReplySink, ReplyWriter, Request, Requests, Responder, Server};
+pub use streaming::{Download, Replies, Upload};
 
 /// The front end whose calls block the thread: what options are for unless told otherwise.
 #[derive(Clone, Copy, Debug)]

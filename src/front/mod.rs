@@ -2,6 +2,7 @@
 //! of a long one. Nothing here waits.
 
 mod call_id;
+mod chunk;
 mod client_options;
 mod common;
 mod fifo_reader_options;
@@ -16,6 +17,7 @@ mod server_options;
 mod term;
 
 pub use call_id::CallId;
+pub(crate) use chunk::Chunk;
 pub use client_options::ClientOptions;
 pub(crate) use common::Common;
 pub use common::Waiting;

@@ -4,7 +4,9 @@ mod attendant;
 #[cfg(test)]
 #[cfg(shuttle)]
 mod checked;
+mod payload;
 mod responder;
+mod sink;
 
 use std::cell::Cell;
 use std::fmt;
@@ -13,7 +15,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use payload::Payload;
 pub use responder::{Request, Responder};
+pub use sink::{ReplySink, ReplyWriter};
 
 use super::turn::Turn;
 use crate::codec::{Codec, CodecError, Json};
@@ -117,27 +121,60 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         &mut self,
         mut handler: impl FnMut(Req, &Context) -> Result<Rep, E>,
     ) -> Result<()> {
+        self.answer_all(|Request { value, responder }, context| {
+            // The handler is the user's, and so are its error's words and its reply's bytes; what
+            // they left half done is the user's to know.
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                handler(value, context).map_err(|error| error.to_string())
+            }));
+            match outcome {
+                Ok(Ok(reply)) => responder.send(&reply),
+                Ok(Err(words)) => responder.fail(words),
+                Err(panic) => responder.panicked(&*panic),
+            }
+        })
+    }
+
+    /// As [`serve`](Self::serve), with a handler that answers each request by many replies. A caller
+    /// that has asked for one reply is told that it should [ask for many](crate::Call::stream), and the
+    /// handler does not see its request.
+    ///
+    /// The stream ends when the handler returns: regularly, or with the error's words. See
+    /// [`Call::stream`](crate::Call::stream) for an example.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub fn serve_streams<E: fmt::Display>(
+        &mut self,
+        mut handler: impl FnMut(Req, &mut ReplySink<Rep, C>, &Context) -> Result<(), E>,
+    ) -> Result<()> {
+        self.answer_all(|Request { value, responder }, context| {
+            let mut replies = responder.stream()?;
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                handler(value, &mut replies, context).map_err(|error| error.to_string())
+            }));
+            match outcome {
+                Ok(Ok(())) => replies.end(),
+                Ok(Err(words)) => replies.fail(words),
+                Err(panic) => replies.panicked(&*panic),
+            }
+        })
+    }
+
+    /// Has each request answered, one after the other.
+    fn answer_all(
+        &mut self,
+        mut answer: impl FnMut(Request<Req, Rep, C>, &Context) -> Result<()>,
+    ) -> Result<()> {
         let stop = Cell::new(false);
         let mut attendant = None;
         while let Some(request) = self.next(Term::until(Instant::now(), Deadline::NEVER))? {
-            let Request { value, responder } = request;
-            let context = Context::of(&self.shared.turn, &responder, &stop);
+            let context = Context::of(&self.shared.turn, &request.responder, &stop);
             let attendant = Attendant::at(&mut attendant, &self.shared.turn)?;
             attendant.begin();
-            // The handler is the user's, and so are its error's words and its reply's bytes; what
-            // they left half done is the user's to know.
-            responder.span().enter(|| {
-                let outcome = catch_unwind(AssertUnwindSafe(|| {
-                    handler(value, &context).map_err(|error| error.to_string())
-                }));
-                let sent = catch_unwind(AssertUnwindSafe(|| match outcome {
-                    Ok(Ok(reply)) => responder.send(&reply),
-                    Ok(Err(words)) => responder.fail(words),
-                    Err(panic) => responder.panicked(&*panic),
-                }));
-                // The client that asked may be gone or stuck; the next one is not.
-                drop(sent);
-            });
+            let span = request.responder.span();
+            // The client that asked may be gone or stuck; the next one is not. A codec may panic too.
+            drop(span.enter(|| catch_unwind(AssertUnwindSafe(|| answer(request, &context)))));
             attendant.end();
             if stop.get() {
                 return Ok(());
@@ -339,6 +376,12 @@ impl<'a> Context<'a> {
     /// dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
+    }
+
+    /// The bytes that the request brings beside its message; read them with one of these, because one
+    /// that is dropped drops what it has of them.
+    pub fn payload(&self) -> Payload<'_> {
+        Payload::new(self.turn, self.asker)
     }
 
     /// Ends [`Server::serve`] once this request is answered.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::{Payload, ReplySink};
 use crate::blocking::turn::Turn;
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, Replying};
@@ -13,7 +14,7 @@ use crate::core::server::{Answerer, Asker};
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
-use crate::error::{ErrorKind, Phase, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::front::Term;
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
@@ -76,6 +77,38 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     pub fn is_cancelled(&self) -> bool {
         let shared = self.shared.as_ref();
         shared.is_some_and(|it| it.turn.with(|answerer| answerer.is_settled(self.asker.caller)))
+    }
+
+    /// Answers with many replies, for a caller that [asked for them](crate::Call::stream).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]: the caller has asked for one reply, and is told so.
+    pub fn stream(self) -> Result<ReplySink<Rep, C>> {
+        if self.asker.options.window.is_some() {
+            return Ok(ReplySink::new(self));
+        }
+        let words = "this request is answered by a stream of replies: ask for one";
+        let term = Term::until(Instant::now(), self.asker.deadline);
+        let error = Error::new(ErrorKind::Unsupported, Phase::Write).detailed(words);
+        let error = match &self.shared {
+            Some(shared) => shared.turn.with(|answerer| answerer.place(error, Phase::Write)),
+            None => error,
+        };
+        self.refuse(FailureCode::Unsupported, words.to_owned());
+        Err(term.sign(error, term.began))
+    }
+
+    /// The bytes that the request brings beside its message; read them with one of these, because one
+    /// that is dropped drops what it has of them.
+    pub fn payload(&self) -> Payload<'_> {
+        match &self.shared {
+            Some(shared) => Payload::new(&shared.turn, self.asker),
+            None => unreachable!("a responder that has not answered"),
+        }
+    }
+
+    pub(super) fn shared(&self) -> Option<&Shared<C>> {
+        self.shared.as_deref()
     }
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
@@ -143,9 +176,13 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     }
 
     fn failed(self, code: FailureCode, words: String) -> Result<()> {
+        self.answer_now(Answer::Failure(code, words))
+    }
+
+    pub(super) fn answer_now(self, answer: Answer) -> Result<()> {
         let Some(shared) = &self.shared else { return Ok(()) };
         let term = self.term(shared);
-        self.answer(Answer::Failure(code, words), term)
+        self.answer(answer, term)
     }
 
     fn answer(mut self, answer: Answer, term: Term) -> Result<()> {
@@ -160,7 +197,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     }
 
     /// The reply is given up when nobody waits for it any more, or when its own time is over.
-    fn term(&self, shared: &Shared<C>) -> Term {
+    pub(super) fn term(&self, shared: &Shared<C>) -> Term {
         let reply_by = Term::timeout(Instant::now(), shared.timeout);
         Term { deadline: reply_by.deadline.earlier(self.asker.deadline), ..reply_by }
     }
