@@ -9,8 +9,8 @@ mod timer;
 
 use std::time::Instant;
 
-pub use crate::awaited::Context;
 use crate::awaited::{self, Runtime, sealed};
+pub use crate::awaited::{Context, Payload};
 use crate::codec::Json;
 use crate::framing::Native;
 use held::End;
@@ -52,6 +52,21 @@ pub type Request<Req, Rep, C = Json> = awaited::Request<AsyncIo, Req, Rep, C>;
 
 /// Answers one request: a [`Responder`](awaited::Responder) on async-io.
 pub type Responder<Rep, C = Json> = awaited::Responder<AsyncIo, Rep, C>;
+
+/// Many replies to one call: [`Replies`](awaited::Replies) on async-io.
+pub type Replies<Req, Rep, C = Json> = awaited::Replies<AsyncIo, Req, Rep, C>;
+
+/// The bytes that answer a call: a [`Download`](awaited::Download) on async-io.
+pub type Download = awaited::Download<AsyncIo>;
+
+/// A call that brings bytes: an [`Upload`](awaited::Upload) on async-io.
+pub type Upload<Req, Rep, C = Json> = awaited::Upload<AsyncIo, Req, Rep, C>;
+
+/// Answers one request by many replies: a [`ReplySink`](awaited::ReplySink) on async-io.
+pub type ReplySink<Rep, C = Json> = awaited::ReplySink<AsyncIo, Rep, C>;
+
+/// Writes bytes as replies: a [`ReplyWriter`](awaited::ReplyWriter) on async-io.
+pub type ReplyWriter<'s, Rep, C = Json> = awaited::ReplyWriter<'s, AsyncIo, Rep, C>;
 
 /// A call of a client that was made as a tower service, on async-io.
 #[cfg(feature = "tower")]

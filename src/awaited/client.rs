@@ -18,6 +18,7 @@ use crate::core::client::Caller;
 use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving};
 use crate::core::event::Event;
 use crate::core::session::Session;
+use crate::core::streams::WINDOW;
 use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Fate, Phase, Result};
@@ -40,7 +41,7 @@ pub struct Client<R: Runtime, Req, Rep, C = Json> {
     codec: C,
     pub(super) timeout: Duration,
     cancel_timeout: Duration,
-    max_message: usize,
+    pub(super) max_message: usize,
     wait_when_full: bool,
     /// That of this clone as a service.
     #[cfg(feature = "tower")]
@@ -101,7 +102,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
 
     /// A call with a timeout or a deadline of its own.
     pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, R, Req, Rep, C> {
-        Call { client: self, request, limit: Limit::Timeout(self.timeout) }
+        Call { client: self, request, limit: Limit::Timeout(self.timeout), window: WINDOW as u32 }
     }
 
     /// Has a call stopped, and waits until the server has acknowledged that; see
@@ -186,7 +187,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         let span = self.span();
         let called = async {
             let reply = self.run_in(&span, request, Options::default(), term, Phase::Reply).await?;
-            self.decode(reply, term)
+            self.decode(reply.body, term)
         };
         span.clone().around(called).await
     }
@@ -229,7 +230,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     }
 
     /// Waits for a place among the calls in flight, where calls do that.
-    async fn turn_to_call(&self, term: Term) -> Result<Option<Place<R>>> {
+    pub(super) async fn turn_to_call(&self, term: Term) -> Result<Option<Place<R>>> {
         match self.wait_when_full {
             true => self.place(term).await.map(Some),
             false => Ok(None),
@@ -263,9 +264,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     }
 
     /// The value that a call was answered with.
-    pub(super) fn decode(&self, mut reply: Event, term: Term) -> Result<Rep> {
-        let value: Result<Rep, _> = self.codec.decode_owned(&mut reply.body);
-        self.hub.with(|caller| caller.link_mut().recycle(reply.body));
+    pub(super) fn decode(&self, mut reply: Vec<u8>, term: Term) -> Result<Rep> {
+        let value: Result<Rep, _> = self.codec.decode_owned(&mut reply);
+        self.hub.with(|caller| caller.link_mut().recycle(reply));
         value.map_err(|error| {
             let unreadable = codec::unreadable(error).with_fate(Fate::Delivered);
             self.hub.sign(unreadable, Phase::Reply, term)
@@ -325,9 +326,11 @@ impl<R: Runtime, Req, Rep, C> ClientOptions<Req, Rep, C, R> {
 
 /// One call that is about to be made.
 pub struct Call<'c, 'r, R: Runtime, Req, Rep, C = Json> {
-    client: &'c Client<R, Req, Rep, C>,
-    request: &'r Req,
-    limit: Limit,
+    pub(super) client: &'c Client<R, Req, Rep, C>,
+    pub(super) request: &'r Req,
+    pub(super) limit: Limit,
+    /// Room for items, in bytes.
+    pub(super) window: u32,
 }
 
 impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, Rep, C> {
@@ -351,7 +354,7 @@ impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, 
     /// # Cancel safety
     /// As [`Client::call`].
     pub async fn call(self) -> Result<Rep> {
-        let Self { client, request, limit } = self;
+        let Self { client, request, limit, .. } = self;
         client.call_within(request, limit.begin(client.hub.now())).await
     }
 
@@ -363,7 +366,7 @@ impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, 
     /// # Cancel safety
     /// As [`Client::notify`].
     pub async fn notify(self) -> Result<()> {
-        let Self { client, request, limit } = self;
+        let Self { client, request, limit, .. } = self;
         client.notify_within(request, limit.begin(client.hub.now())).await
     }
 
@@ -377,7 +380,7 @@ impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, 
     /// # Cancel safety
     /// As [`Client::call`].
     pub async fn begin(self) -> Result<InFlight<'c, R, Req, Rep, C>> {
-        let Self { client, request, limit } = self;
+        let Self { client, request, limit, .. } = self;
         client.begin(request, limit.begin(client.hub.now())).await
     }
 }

@@ -73,7 +73,7 @@ impl<'a, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> InFlight<'a, R, Req, 
                 Some(ended) => ended?,
                 None => poll_fn(|cx| poll_call(&mut visit, &inner, cx)).await?,
             };
-            client.decode(reply, term)
+            client.decode(reply.body, term)
         })
         .await
     }

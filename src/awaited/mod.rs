@@ -23,6 +23,7 @@ mod sender;
 mod server;
 #[cfg(feature = "tower")]
 mod service;
+mod streaming;
 
 pub use client::{Call, Client};
 pub use in_flight::InFlight;
@@ -31,6 +32,7 @@ pub use receiver::Receiver;
 pub use runtime::Runtime;
 pub(crate) use runtime::{Ready, Timer, sealed};
 pub use sender::Sender;
-pub use server::{Context, Request, Requests, Responder, Server};
+pub use server::{Context, Payload, ReplySink, ReplyWriter, Request, Requests, Responder, Server};
 #[cfg(feature = "tower")]
 pub use service::ServiceCall;
+pub use streaming::{Download, Replies, Upload};

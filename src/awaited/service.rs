@@ -125,7 +125,7 @@ where
         this.span.enter(|| match &mut this.state {
             State::Called { visit, .. } => {
                 let reply = ready!(poll_call(visit, &this.span, cx))?;
-                Poll::Ready(this.client.decode(reply, this.term))
+                Poll::Ready(this.client.decode(reply.body, this.term))
             }
             State::Refused(error) => error.take().map_or(Poll::Pending, |e| Poll::Ready(Err(e))),
         })

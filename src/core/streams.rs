@@ -221,7 +221,7 @@ impl Outflow {
 }
 
 /// What an item takes of the room for its stream.
-fn cost(item: &Vec<u8>) -> i64 {
+fn cost(item: &[u8]) -> i64 {
     (item.len() + ITEM_COST) as i64
 }
 

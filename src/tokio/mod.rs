@@ -55,8 +55,8 @@ use std::time::Instant;
 
 use ::tokio::runtime::Handle;
 
-pub use crate::awaited::Context;
 use crate::awaited::{self, Runtime, sealed};
+pub use crate::awaited::{Context, Payload};
 use crate::codec::Json;
 use crate::framing::Native;
 use held::{Reader, Writer};
@@ -98,6 +98,21 @@ pub type Request<Req, Rep, C = Json> = awaited::Request<Tokio, Req, Rep, C>;
 
 /// Answers one request: a [`Responder`](awaited::Responder) on tokio.
 pub type Responder<Rep, C = Json> = awaited::Responder<Tokio, Rep, C>;
+
+/// Many replies to one call: [`Replies`](awaited::Replies) on tokio.
+pub type Replies<Req, Rep, C = Json> = awaited::Replies<Tokio, Req, Rep, C>;
+
+/// The bytes that answer a call: a [`Download`](awaited::Download) on tokio.
+pub type Download = awaited::Download<Tokio>;
+
+/// A call that brings bytes: an [`Upload`](awaited::Upload) on tokio.
+pub type Upload<Req, Rep, C = Json> = awaited::Upload<Tokio, Req, Rep, C>;
+
+/// Answers one request by many replies: a [`ReplySink`](awaited::ReplySink) on tokio.
+pub type ReplySink<Rep, C = Json> = awaited::ReplySink<Tokio, Rep, C>;
+
+/// Writes bytes as replies: a [`ReplyWriter`](awaited::ReplyWriter) on tokio.
+pub type ReplyWriter<'s, Rep, C = Json> = awaited::ReplyWriter<'s, Tokio, Rep, C>;
 
 /// A call of a client that was made as a tower service, on tokio.
 #[cfg(feature = "tower")]

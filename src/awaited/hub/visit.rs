@@ -247,7 +247,8 @@ where
             let notice = state.notice();
             let answer = visitor.visit(hub, &mut state, cx, &mut rouse.woken);
             let answer = answer.map(|answer| visitor.end(answer, &mut state, &mut rouse.woken));
-            if matches!(answer, Some(Err(_))) && state.session.has_output() {
+            let tells = E::TELLS || matches!(answer, Some(Err(_)));
+            if answer.is_some() && tells && state.session.has_output() {
                 // What it had to say to the peer at the end.
                 hub.write(&mut state);
             }

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
+use super::payload::{NextPart, Payload};
 use super::responder::Machine;
 use crate::awaited::Runtime;
 use crate::awaited::hub::{Hub, Visit};
-use crate::core::errand::Watching;
+use crate::core::errand::{self, Watching};
 use crate::core::server::{Asker, Caller};
+use crate::core::streams::WINDOW;
 use crate::deadline::Deadline;
-use crate::error::Phase;
+use crate::error::{Error, ErrorKind, Phase};
 use crate::front::Term;
 
 /// What a handler knows beside the request.
@@ -69,6 +71,12 @@ impl Context {
         Arc::clone(&self.interest).gone(self.asker.caller).await;
     }
 
+    /// The bytes that the request brings beside its message; read them with one of these, because one
+    /// that is dropped drops what it has of them.
+    pub fn payload(&self) -> Payload {
+        Payload::new(Arc::clone(&self.interest), self.asker)
+    }
+
     /// Ends [`Server::serve`](super::Server::serve) once the handlers that run are answered. It can
     /// be called from anywhere, and at any time. Requests that have come and were not handed out
     /// are there for the next `serve`, and unanswered if there is none.
@@ -104,6 +112,9 @@ pub(super) trait Interest: Send + Sync {
     fn is_gone(&self, caller: Caller) -> bool;
 
     fn gone(self: Arc<Self>, caller: Caller) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// The next part of what the request brings.
+    fn next_part(self: Arc<Self>, asker: Asker) -> NextPart;
 }
 
 /// A server, for as long as it is there: a context keeps no connection open.
@@ -121,6 +132,17 @@ impl<R: Runtime> Interest for AtServer<R> {
             let term = Term::until(hub.now(), Deadline::NEVER);
             // A failure of the connection ends the wait too: the server itself is told of it.
             let _ = Visit::new(hub, Watching::new(caller), term, Phase::Read).await;
+        })
+    }
+
+    fn next_part(self: Arc<Self>, asker: Asker) -> NextPart {
+        Box::pin(async move {
+            let Some(hub) = self.0.upgrade() else {
+                return Err(Error::new(ErrorKind::Closed, Phase::Read));
+            };
+            let term = Term::until(hub.now(), asker.deadline);
+            let next = errand::NextPart::new(asker.caller, WINDOW, term.deadline);
+            Visit::new(hub, next, term, Phase::Read).await
         })
     }
 }

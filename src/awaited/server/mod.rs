@@ -1,7 +1,9 @@
 //! The answering side of a pair.
 
 mod context;
+mod payload;
 mod responder;
+mod sink;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -10,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
@@ -18,7 +21,7 @@ use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use super::Runtime;
 use super::hub::{Hub, Visit};
 use crate::codec::{Codec, CodecError, Json};
-use crate::core::errand::{Ending, Listening, Receiving};
+use crate::core::errand::{Answer, Ending, Listening, Receiving};
 use crate::core::server::Asked;
 use crate::core::session::Session;
 use crate::core::wire::FailureCode;
@@ -31,8 +34,10 @@ use crate::stats::LinkStats;
 use crate::sys;
 pub use context::Context;
 use context::{AtServer, Stop};
+pub use payload::Payload;
 use responder::{Machine, Shared};
 pub use responder::{Request, Responder};
+pub use sink::{ReplySink, ReplyWriter};
 
 /// Answers the calls of a [`Client`](super::Client) over a [`Pair`]; the awaited form of
 /// [`Server`](crate::Server).
@@ -105,6 +110,82 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         E: fmt::Display,
         Handled: Future<Output = Result<Rep, E>>,
     {
+        self.answer_all(|Request { value, responder }, context| {
+            let begun = catch_unwind(AssertUnwindSafe(|| handler(value, context)));
+            async move {
+                match outcome_of(begun).await {
+                    Ok(Ok(reply)) => responder.send(&reply).await,
+                    Ok(Err(words)) => responder.fail(words).await,
+                    Err(panic) => responder.panicked(panic).await,
+                }
+            }
+        })
+        .await
+    }
+
+    /// As [`serve`](Self::serve), with a handler that answers each request by many replies. A caller
+    /// that has asked for one reply is told that it should
+    /// [ask for many](crate::awaited::Call::stream), and the handler does not see its request.
+    ///
+    /// The stream ends when the handler's future does: regularly, or with the error's words.
+    ///
+    /// ```
+    /// # #[cfg(feature = "tokio")]
+    /// # async fn main_of(pair: fifowire::Pair) -> fifowire::Result<()> {
+    /// use fifowire::tokio::Server;
+    ///
+    /// let mut server = Server::<u32, u32>::open(&pair).await?;
+    /// let serve = server.serve_streams(|upto, mut replies, _| async move {
+    ///     for number in 1..=upto {
+    ///         replies.send(&number).await?;
+    ///     }
+    ///     Ok::<_, fifowire::Error>(())
+    /// });
+    /// serve.await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    ///
+    /// # Cancel safety
+    /// As [`serve`](Self::serve).
+    pub async fn serve_streams<E, Handled>(
+        &mut self,
+        mut handler: impl FnMut(Req, ReplySink<R, Rep, C>, Context) -> Handled,
+    ) -> Result<()>
+    where
+        E: fmt::Display,
+        Handled: Future<Output = Result<(), E>>,
+    {
+        self.answer_all(|Request { value, responder }, context| {
+            let begun = responder.stream().map(|replies| {
+                let last = replies.last();
+                (catch_unwind(AssertUnwindSafe(|| handler(value, replies, context))), last)
+            });
+            async move {
+                let (begun, last) = begun?;
+                let outcome = outcome_of(begun).await;
+                // Where it is said already, or bytes are missing, there is no more to say.
+                let Some(responder) = last.take() else { return Ok(()) };
+                match outcome {
+                    Ok(Ok(())) => responder.answer_now(Answer::End).await,
+                    Ok(Err(words)) => responder.fail(words).await,
+                    Err(panic) => responder.panicked(panic).await,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Has requests answered side by side.
+    async fn answer_all<Answered>(
+        &mut self,
+        mut answer: impl FnMut(Request<R, Req, Rep, C>, Context) -> Answered,
+    ) -> Result<()>
+    where
+        Answered: Future<Output = Result<()>>,
+    {
         let stop = Arc::new(Stop::default());
         let mut running = FuturesUnordered::new();
         let mut wait = Wanted { request: None, nothing: None };
@@ -115,12 +196,14 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             });
             match came.await {
                 Came::Done => {}
-                Came::Request(Request { value, responder }) => {
-                    let context = responder.context(&self.shared, &stop);
-                    let span = responder.span();
-                    let begin = AssertUnwindSafe(|| handler(value, context));
-                    let begun = span.enter(|| catch_unwind(begin));
-                    running.push(span.around(answered(begun, responder)));
+                Came::Request(request) => {
+                    let context = request.responder.context(&self.shared, &stop);
+                    let span = request.responder.span();
+                    let answered = span.enter(|| answer(request, context));
+                    // The client that asked may be gone or stuck; the next one is not. A codec may
+                    // panic too.
+                    let answered = AssertUnwindSafe(answered).catch_unwind().map(drop);
+                    running.push(span.around(answered));
                 }
                 Came::End(end) => break end,
             }
@@ -321,29 +404,18 @@ enum Came<R: Runtime, Req, Rep, C: Codec<Rep>> {
     End(Result<()>),
 }
 
-/// Awaits a handler and sends its answer.
-async fn answered<R: Runtime, Rep, C: Codec<Rep>, E: fmt::Display>(
-    begun: std::thread::Result<impl Future<Output = Result<Rep, E>>>,
-    responder: Responder<R, Rep, C>,
-) {
-    // The handler is the user's, and so are its error's words and its reply's bytes; what they left
-    // half done is the user's to know.
+/// How a handler ends. It is the user's, and so are its error's words; what it has left half done is
+/// the user's to know.
+async fn outcome_of<T, E: fmt::Display>(
+    begun: thread::Result<impl Future<Output = Result<T, E>>>,
+) -> thread::Result<Result<T, String>> {
     let handled = async {
         match begun {
             Ok(handled) => handled.await.map_err(|error| error.to_string()),
             Err(panic) => resume_unwind(panic),
         }
     };
-    let outcome = AssertUnwindSafe(handled).catch_unwind().await;
-    let sent = AssertUnwindSafe(async {
-        match outcome {
-            Ok(Ok(reply)) => responder.send(&reply).await,
-            Ok(Err(words)) => responder.fail(words).await,
-            Err(panic) => responder.panicked(panic).await,
-        }
-    });
-    // The client that asked may be gone or stuck; the next one is not.
-    drop(sent.catch_unwind().await);
+    AssertUnwindSafe(handled).catch_unwind().await
 }
 
 /// The requests that come to a [`Server`], as a stream.

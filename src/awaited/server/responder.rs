@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::{Context, Interest, Stop};
+use super::{Payload, ReplySink};
 use crate::awaited::Runtime;
 use crate::awaited::hub::Handle;
 use crate::codec::{self, Codec, Json};
@@ -14,7 +15,7 @@ use crate::core::errand::{Answer, Replying, Watching};
 use crate::core::server::{Answerer, Asker};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
-use crate::error::{ErrorKind, Phase, Result};
+use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::front::Term;
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
@@ -91,6 +92,34 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         let _ = shared.hub.run(Watching::new(self.asker.caller), term, Phase::Read).await;
     }
 
+    /// Answers with many replies, for a caller that [asked for them](crate::awaited::Call::stream).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]: the caller has asked for one reply, and is told so.
+    pub fn stream(self) -> Result<ReplySink<R, Rep, C>> {
+        let Some(shared) = self.shared.clone() else {
+            unreachable!("a responder that has not answered")
+        };
+        if self.asker.options.window.is_some() {
+            return Ok(ReplySink::new(shared, self.asker, self));
+        }
+        let words = "this request is answered by a stream of replies: ask for one";
+        let term = Term::until(shared.hub.now(), self.asker.deadline);
+        let error = Error::new(ErrorKind::Unsupported, Phase::Write).detailed(words);
+        let signed = shared.hub.sign(error, Phase::Write, term);
+        self.refuse(FailureCode::Unsupported, words.to_owned());
+        Err(signed)
+    }
+
+    /// The bytes that the request brings beside its message; read them with one of these, because one
+    /// that is dropped drops what it has of them.
+    pub fn payload(&self) -> Payload {
+        match &self.shared {
+            Some(shared) => Payload::new(Arc::clone(&shared.interest), self.asker),
+            None => unreachable!("a responder that has not answered"),
+        }
+    }
+
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.
     ///
     /// # Errors
@@ -153,9 +182,13 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
     }
 
     async fn failed(self, code: FailureCode, words: String) -> Result<()> {
+        self.answer_now(Answer::Failure(code, words)).await
+    }
+
+    pub(super) async fn answer_now(self, answer: Answer) -> Result<()> {
         let Some(shared) = &self.shared else { return Ok(()) };
         let term = self.term(shared);
-        self.answer(Answer::Failure(code, words), term).await
+        self.answer(answer, term).await
     }
 
     async fn answer(mut self, answer: Answer, term: Term) -> Result<()> {

@@ -93,14 +93,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             return None;
         }
         let outflow = self.calls.outflow(id).filter(|outflow| !outflow.ended)?;
-        let event = Event::to(0, verb, id, body);
-        let due = match verb {
-            Verb::End => {
-                outflow.ended = true;
-                Some((ticket, event))
-            }
-            _ => outflow.send(ticket, event),
-        };
+        outflow.ended = verb == Verb::End;
+        // The end waits for room like an item: it must not be there before the request is taken.
+        let due = outflow.send(ticket, Event::to(0, verb, id, body));
         self.calls.await_writing(ticket, id);
         if let Some((ticket, event)) = due {
             if self.link.outbox().is_empty() {

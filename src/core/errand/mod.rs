@@ -50,6 +50,10 @@ pub(crate) trait Errand<S> {
     #[cfg_attr(not(any(feature = "tokio", feature = "async-io")), allow(dead_code))]
     const WRITES: bool;
 
+    /// Whether its answer may give something to write to the peer.
+    #[cfg_attr(not(any(feature = "tokio", feature = "async-io")), allow(dead_code))]
+    const TELLS: bool = false;
+
     /// Whether it waits for nothing of its own, so that its wait is no news.
     const IDLE: bool = false;
 

@@ -28,6 +28,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Ne
     type Answer = Option<Vec<u8>>;
 
     const WRITES: bool = true;
+    const TELLS: bool = true;
 
     fn begin(&mut self, answerer: &mut Answerer<R, W>) -> Result<Key> {
         self.key = answerer.link_mut().outbox().draw_ticket();

@@ -26,6 +26,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Next
     type Answer = Option<Vec<u8>>;
 
     const WRITES: bool = false;
+    const TELLS: bool = true;
 
     fn begin(&mut self, _caller: &mut Caller<R, W>) -> Result<Key> {
         Ok(self.id)

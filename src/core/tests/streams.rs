@@ -430,3 +430,21 @@ fn parts_for_a_server_that_has_left_are_for_no_other() {
     assert!(session.outcome(stuck).is_some());
     assert_eq!(session.server_link().unwrap().stats().late, 0);
 }
+
+#[test]
+fn the_end_of_an_upload_that_brings_nothing_does_not_come_before_its_request_is_taken() {
+    let mut session = session();
+    let call = session.call_with(UPLOAD, b"empty", ms(10_000)).unwrap();
+    let mut ending = SendPart::new(call.id, None, call.deadline);
+    Errand::<Client>::begin(&mut ending, session.client()).unwrap();
+    let mut asked = Vec::new();
+    session.settle(|_, it| asked.push(it));
+    let mut sink = Sink { caller: asked[0].caller, taken: Vec::new(), ended: None };
+    while sink.ended.is_none() {
+        sink.go_on(&mut session);
+    }
+    assert!(sink.ended.is_some_and(|end| end.is_ok()));
+    let now = session.clock.now;
+    assert!(ending.look(session.client(), now).unwrap().unwrap());
+    ending.leave(session.client());
+}

@@ -6,10 +6,11 @@ mod closings;
 mod notifications;
 mod one_way;
 mod raw;
+mod streams;
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::resume_unwind;
 use std::path::Path;
@@ -19,13 +20,15 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fifowire::awaited::{FifoReader, FifoWriter};
+use fifowire::awaited::{Call, Download, FifoReader, FifoWriter, Payload, ReplySink};
 use fifowire::codec::Bytes;
 use fifowire::{EndOfWriters, Error, ErrorKind, LinkStats, Pair, Pong, Probe, Result};
 use futures_util::future::{join, join_all};
+use futures_util::stream::StreamExt as _;
 
 use crate::support::log::current_span;
 use crate::support::time::until;
+use streams::{Order, weight};
 
 /// What the scenarios need of a front end. Each party of a scenario runs on a thread of its own.
 pub(crate) trait Front: 'static {
@@ -105,7 +108,33 @@ pub(crate) trait Front: 'static {
         until: impl FnOnce(),
     ) -> impl Future<Output = Instant>;
 
+    /// Makes a call that is answered by many replies, takes so many of them, and drops the rest.
+    fn take(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+        most: usize,
+    ) -> impl Future<Output = Vec<Result<Vec<u8>>>>;
+    /// Makes a call that is answered by bytes, and reads them all.
+    fn download(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+    ) -> impl Future<Output = io::Result<Vec<u8>>>;
+    /// Makes a call that brings these bytes.
+    fn upload(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<Vec<u8>>>;
+
     fn server(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Server>>;
+    /// Serves streams of replies, as [`streams::Order`] has it, until it is told to stop.
+    fn stream_out(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
+    /// Answers each payload with its length and a sum over it, until it is told to stop; `enough`
+    /// is answered before it is read.
+    fn weigh(server: &mut Self::Server) -> impl Future<Output = Result<()>>;
     /// A server that gives up a client which has not read for so long.
     fn strict_server(pair: &Pair, stall: Duration) -> impl Future<Output = Result<Self::Server>>;
     fn next(
@@ -285,6 +314,65 @@ impl Front for Blocking {
 
     async fn ping(client: &Self::Client, timeout: Duration) -> Result<Pong> {
         client.ping(timeout)
+    }
+
+    async fn take(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+        most: usize,
+    ) -> Vec<Result<Vec<u8>>> {
+        match client.request(&message.to_vec()).timeout(timeout).stream() {
+            Ok(replies) => replies.take(most).collect(),
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    async fn download(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+    ) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut download = client.request(&message.to_vec()).timeout(timeout).download()?;
+        download.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    async fn upload(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>> {
+        client.request(&message.to_vec()).timeout(timeout).upload_from(bytes)
+    }
+
+    async fn stream_out(server: &mut Self::Server) -> Result<()> {
+        server.serve_streams(|message: Vec<u8>, replies, context| {
+            let order = Order::parse(&message);
+            for item in order.items() {
+                replies.send(&item).map_err(|error| error.to_string())?;
+            }
+            replies.writer().write_all(&order.bytes()).map_err(|error| error.to_string())?;
+            if order.stops {
+                context.stop();
+            }
+            order.end()
+        })
+    }
+
+    async fn weigh(server: &mut Self::Server) -> Result<()> {
+        server.serve(|message: Vec<u8>, context| {
+            let mut bytes = Vec::new();
+            match &message[..] {
+                b"stop" => context.stop(),
+                b"enough" => {}
+                b"refuse" => return Err("no room on the disk".to_owned()),
+                _ => drop(context.payload().read_to_end(&mut bytes).map_err(|e| e.to_string())?),
+            }
+            Ok(weight(&bytes))
+        })
     }
 
     fn in_flight(client: &Self::Client) -> usize {
@@ -574,6 +662,71 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         client.ping(timeout).await
     }
 
+    async fn take(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+        most: usize,
+    ) -> Vec<Result<Vec<u8>>> {
+        match client.request(&message.to_vec()).timeout(timeout).stream().await {
+            Ok(replies) => replies.take(most).collect().await,
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    async fn download(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+    ) -> io::Result<Vec<u8>> {
+        let download = client.request(&message.to_vec()).timeout(timeout).download().await?;
+        R::read_all(download).await
+    }
+
+    async fn upload(
+        client: &Self::Client,
+        message: &[u8],
+        timeout: Duration,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>> {
+        R::upload(client.request(&message.to_vec()).timeout(timeout), bytes).await
+    }
+
+    async fn stream_out(server: &mut Self::Server) -> Result<()> {
+        server
+            .serve_streams(|message: Vec<u8>, mut replies, context| async move {
+                let order = Order::parse(&message);
+                for item in order.items() {
+                    replies.send(&item).await.map_err(|error| error.to_string())?;
+                }
+                let written = R::reply_bytes(&mut replies, &order.bytes()).await;
+                written.map_err(|error| error.to_string())?;
+                if order.stops {
+                    context.stop();
+                }
+                order.end()
+            })
+            .await
+    }
+
+    async fn weigh(server: &mut Self::Server) -> Result<()> {
+        server
+            .serve(|message: Vec<u8>, context| async move {
+                let mut bytes = Vec::new();
+                match &message[..] {
+                    b"stop" => context.stop(),
+                    b"enough" => {}
+                    b"refuse" => return Err("no room on the disk".to_owned()),
+                    _ => {
+                        let read = R::read_payload(context.payload()).await;
+                        bytes = read.map_err(|error| error.to_string())?;
+                    }
+                }
+                Ok(weight(&bytes))
+            })
+            .await
+    }
+
     fn in_flight(client: &Self::Client) -> usize {
         client.in_flight()
     }
@@ -704,6 +857,20 @@ pub(crate) trait Bytewise: fifowire::awaited::Runtime {
         writer: &mut FifoWriter<Self>,
         bytes: &[u8],
     ) -> impl Future<Output = io::Result<()>>;
+
+    fn read_all(download: Download<Self>) -> impl Future<Output = io::Result<Vec<u8>>>;
+
+    fn read_payload(payload: Payload) -> impl Future<Output = io::Result<Vec<u8>>>;
+
+    fn reply_bytes(
+        replies: &mut ReplySink<Self, Vec<u8>, Bytes>,
+        bytes: &[u8],
+    ) -> impl Future<Output = io::Result<()>>;
+
+    fn upload(
+        call: Call<'_, '_, Self, Vec<u8>, Vec<u8>, Bytes>,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<Vec<u8>>>;
 }
 
 impl Bytewise for fifowire::tokio::Tokio {
@@ -718,6 +885,34 @@ impl Bytewise for fifowire::tokio::Tokio {
     async fn write_all(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<()> {
         tokio::io::AsyncWriteExt::write_all(writer, bytes).await
     }
+
+    async fn read_all(mut download: Download<Self>) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut download, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    async fn read_payload(mut payload: Payload) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut payload, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    async fn reply_bytes(
+        replies: &mut ReplySink<Self, Vec<u8>, Bytes>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let mut writer = replies.writer();
+        tokio::io::AsyncWriteExt::write_all(&mut writer, bytes).await?;
+        tokio::io::AsyncWriteExt::flush(&mut writer).await
+    }
+
+    async fn upload(
+        call: Call<'_, '_, Self, Vec<u8>, Vec<u8>, Bytes>,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>> {
+        call.upload_from(bytes).await
+    }
 }
 
 impl Bytewise for fifowire::async_io::AsyncIo {
@@ -731,5 +926,33 @@ impl Bytewise for fifowire::async_io::AsyncIo {
 
     async fn write_all(writer: &mut FifoWriter<Self>, bytes: &[u8]) -> io::Result<()> {
         futures_util::AsyncWriteExt::write_all(writer, bytes).await
+    }
+
+    async fn read_all(mut download: Download<Self>) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        futures_util::AsyncReadExt::read_to_end(&mut download, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    async fn read_payload(mut payload: Payload) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        futures_util::AsyncReadExt::read_to_end(&mut payload, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    async fn reply_bytes(
+        replies: &mut ReplySink<Self, Vec<u8>, Bytes>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let mut writer = replies.writer();
+        futures_util::AsyncWriteExt::write_all(&mut writer, bytes).await?;
+        futures_util::AsyncWriteExt::flush(&mut writer).await
+    }
+
+    async fn upload(
+        call: Call<'_, '_, Self, Vec<u8>, Vec<u8>, Bytes>,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>> {
+        call.upload_from(bytes).await
     }
 }
