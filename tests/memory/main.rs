@@ -6,6 +6,7 @@ mod allocator;
 mod hostile;
 mod payload;
 mod steady;
+mod streams;
 // What the other test binary stands on; this one needs a part of it.
 #[allow(dead_code, unused_imports)]
 #[path = "../it/support/mod.rs"]
