@@ -6,6 +6,7 @@
 
 mod frames;
 mod session;
+mod streams;
 
 pub use frames::frames;
 pub use session::session;

@@ -10,12 +10,13 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::streams::{Service, Stream};
 use super::{Choices, noise};
 use crate::core::buffer::Buffer;
 use crate::core::outbox::TakenBack;
 use crate::core::script::{Call, Pipe, Place, Server, Session};
 use crate::core::server::Asked;
-use crate::core::wire::{FailureCode, Load};
+use crate::core::wire::{FailureCode, Load, Options};
 use crate::error::{ErrorKind, Fate};
 
 /// The largest message; more than a frame, so that some travel in parts.
@@ -37,6 +38,8 @@ pub fn session(data: &[u8]) {
         serial: 0,
         calls: Vec::new(),
         asked: Vec::new(),
+        streams: Vec::new(),
+        services: Vec::new(),
         handed_out: HashSet::new(),
         not_sent: HashSet::new(),
     };
@@ -61,6 +64,9 @@ struct World {
     calls: Vec<(Call, Option<u32>)>,
     /// Requests that were handed out and not answered.
     asked: Vec<Asked>,
+    /// Streams of the client's present life, and what the server has of them.
+    streams: Vec<Stream>,
+    services: Vec<Service>,
     handed_out: HashSet<u32>,
     /// Requests that were reported as not sent.
     not_sent: HashSet<u32>,
@@ -68,7 +74,7 @@ struct World {
 
 impl World {
     fn happen(&mut self, choices: &mut Choices<'_>) {
-        match choices.byte() % 18 {
+        match choices.byte() % 22 {
             0..=2 => self.call(choices),
             3 => self.ping(choices),
             4 => self.session.clock.advance(Duration::from_millis(choices.size() as u64 / 8)),
@@ -88,6 +94,9 @@ impl World {
             }
             15 => self.restrain(choices),
             16 => self.replace(choices),
+            17 => self.stream(choices),
+            18 | 19 => self.go_on(choices),
+            20 => self.serve(choices),
             _ => self.pass(Duration::from_millis(choices.below(64) as u64)),
         }
     }
@@ -122,7 +131,61 @@ impl World {
         let now = self.session.clock.now;
         for asked in self.session.step_server() {
             hand_out(&mut self.handed_out, &self.not_sent, &asked, now..now + LONGEST);
-            self.asked.push(asked);
+            let Options { window, upload, .. } = asked.asker().options;
+            if window.is_none() && !upload {
+                self.asked.push(asked);
+            } else {
+                let serial = serial_of(asked.message());
+                self.services.push(Service::new(asked, serial));
+            }
+        }
+    }
+
+    /// A call that takes many replies, or brings parts, or both; or one that wants no answer.
+    fn stream(&mut self, choices: &mut Choices<'_>) {
+        let (size, what) = (self.size(choices), choices.below(4));
+        let window = (what & 1 != 0).then(|| 1 + choices.size() as u32);
+        if !self.session.has_client() {
+            return;
+        }
+        self.serial += 1;
+        let options = Options { window, upload: what & 2 != 0, ..Options::default() };
+        let message = message_of(self.serial, size);
+        if let Ok(call) = self.session.call_with(options, &message, LONGEST) {
+            match what {
+                0 => self.calls.push((call, Some(self.serial))),
+                _ => self.streams.push(Stream::new(call, options, self.serial)),
+            }
+        }
+    }
+
+    /// A stream goes on, as far as its caller is concerned.
+    fn go_on(&mut self, choices: &mut Choices<'_>) {
+        let (at, size) = (choices.below(self.streams.len()), self.size(choices));
+        let gives_up = choices.below(8) == 0;
+        if self.streams.is_empty() || !self.session.has_client() {
+            return;
+        }
+        let mut stream = self.streams.swap_remove(at);
+        if gives_up {
+            stream.give_up(&mut self.session);
+        } else if stream.go_on(&mut self.session, size) {
+            self.streams.push(stream);
+        }
+    }
+
+    /// A stream goes on, as far as its server is concerned.
+    fn serve(&mut self, choices: &mut Choices<'_>) {
+        let (at, size) = (choices.below(self.services.len()), self.size(choices));
+        let what = choices.below(16);
+        if self.services.is_empty() || !self.session.has_server() {
+            return;
+        }
+        let mut service = self.services.swap_remove(at);
+        if what == 0 {
+            service.drop_it(&mut self.session);
+        } else if service.go_on(&mut self.session, size, what == 1) {
+            self.services.push(service);
         }
     }
 
@@ -166,8 +229,10 @@ impl World {
         let what = choices.below(5);
         if what < 2 {
             self.calls.clear();
+            self.streams.clear();
         } else {
             self.asked.clear();
+            self.services.clear();
         }
         match what {
             0 => self.session.kill_client(),
@@ -215,7 +280,10 @@ impl World {
         let deadlines = now..now + time + LONGEST;
         self.session.run(time, |server, asked| {
             hand_out(handed_out, not_sent, &asked, deadlines.clone());
-            answer(server, &asked, 10);
+            match asked.asker().options.window {
+                Some(_) => drop(server.end(asked.caller).map(|it| server.forget(it, asked.caller))),
+                None => answer(server, &asked, 10),
+            }
         });
     }
 
@@ -237,6 +305,7 @@ impl World {
             assert!(inbox <= 2 * (LIMIT + Buffer::CAPACITY), "{inbox} bytes for what has come");
         }
         let (session, not_sent) = (&mut self.session, &mut self.not_sent);
+        self.streams.retain_mut(|stream| !stream.take(session));
         let handed_out = &self.handed_out;
         self.calls.retain(|(call, serial)| {
             let now = session.clock.now;
@@ -275,7 +344,10 @@ impl World {
             self.session.start_server();
         }
         self.check();
-        while !self.calls.is_empty() {
+        for service in self.services.drain(..) {
+            service.drop_it(&mut self.session);
+        }
+        while !self.calls.is_empty() || !self.streams.is_empty() {
             self.pass(LONGEST / 8);
             self.check();
         }
@@ -323,7 +395,7 @@ fn answer(server: &mut Server, asked: &Asked, size: usize) {
 }
 
 /// The message of this number.
-fn message_of(serial: u32, size: usize) -> Vec<u8> {
+pub(super) fn message_of(serial: u32, size: usize) -> Vec<u8> {
     serial.to_le_bytes().into_iter().chain(noise(size, serial)).collect()
 }
 
