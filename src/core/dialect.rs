@@ -110,6 +110,10 @@ impl Dialect {
         let unknown = Heard::Skip { used, reason: SkipReason::Unknown };
         let Some(verb) = verb(header.kind) else { return unknown };
         let Header { epoch: from, to, id, .. } = header;
+        // No life has this number: it stands for whoever listens.
+        if from == 0 {
+            return unknown;
+        }
         if !header.flags.part {
             return Heard::Whole { verb, from, to, id, body: payload, used };
         }

@@ -314,10 +314,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
             departure = self.link.begin_life();
         }
         self.cancels.end(self.calls.wakeups());
-        let written =
-            |ticket| !departure.lost.contains(&ticket) && !departure.unsent.contains(&ticket);
+        let mut unsent = [departure.lost, departure.unsent].concat();
+        unsent.sort_unstable();
         self.calls.end_all(ErrorKind::Closed, |ticket| {
-            Some(if written(ticket) { Fate::MaybeDelivered } else { Fate::NotSent })
+            let written = unsent.binary_search(&ticket).is_err();
+            Some(if written { Fate::MaybeDelivered } else { Fate::NotSent })
         });
         self.let_go();
     }

@@ -39,6 +39,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 Found::InHand
             }
             None if waited => Found::Waiting,
+            // It was cancelled before, and whoever has it goes on.
+            None if self.hands.has(caller) => Found::InHand,
             None if self.link.outbox().take_back_refusal(caller.epoch, caller.id) => Found::InHand,
             None => Found::Nothing,
         };

@@ -3,7 +3,7 @@
 use super::session::*;
 use super::*;
 use crate::core::link::Directions;
-use crate::core::wire::{FailureCode, Flags, Header, Kind, Load, begin, seal};
+use crate::core::wire::{FailureCode, Flags, Header, Kind, Load, Scan, Scanner, begin, seal};
 use crate::error::{ErrorKind, Fate, Phase};
 
 #[test]
@@ -250,6 +250,38 @@ fn a_cancelled_request_that_nobody_took_is_dropped_and_the_cancel_acknowledged()
     session.settle(|_, request| asked.push(request));
     assert_eq!(asked.len(), 1, "the second one only");
     assert_eq!(kinds_in(&place.pipe().take(1000)), [Kind::Cancelled]);
+}
+
+#[test]
+fn a_cancel_says_of_a_request_in_hand_that_it_is_however_often_it_comes() {
+    let mut session = Session::new(65_536, 1 << 20, ms(1000));
+    let pipe = session.requests.pipe();
+    let _writer = pipe.writer(&session.requests);
+    session.kill_client();
+    let place = session.replies.clone();
+    let _reader = place.pipe().reader(&place);
+    let frame = |kind, epoch, body: &[u8]| {
+        let mut unit = Vec::new();
+        let start = begin(&mut unit, Header { kind, flags: Flags::default(), epoch, to: 0, id: 1 });
+        unit.extend_from_slice(body);
+        seal(&mut unit, start);
+        unit
+    };
+    pipe.put(&frame(Kind::Request, 0, &[0xFF; 18]));
+    pipe.put(&frame(Kind::Request, 55, &[&[0xFF; 8][..], &[0; 10]].concat()));
+    let mut asked = Vec::new();
+    session.settle(|_, request| asked.push(request));
+    assert_eq!(asked.len(), 1, "nobody is epoch zero");
+    assert_eq!(session.server().link().stats().unknown, 1);
+    for _ in 0..2 {
+        pipe.put(&frame(Kind::Cancel, 55, b""));
+        session.settle(|_, _| panic!("nothing is asked"));
+        let mut said = place.pipe().take(1000);
+        let Scan::Frame { header, payload, .. } = Scanner::default().scan(&mut said) else {
+            panic!("{said:?}")
+        };
+        assert_eq!((header.kind, &said[payload]), (Kind::Cancelled, &[2][..]));
+    }
 }
 
 #[test]
