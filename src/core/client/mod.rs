@@ -70,6 +70,9 @@ pub(crate) struct ClientLimits {
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn new(mut link: Link<R, W>, limits: ClientLimits, manners: Manners) -> Self {
         link.expect_one_peer();
+        if manners.reconnect == Reconnect::Never {
+            link.expect_one_life();
+        }
         let (calls, cancels) = (Calls::new(limits.calls), Cancels::default());
         let ClientLimits { stall, queued_bytes: max_queued, .. } = limits;
         Self {

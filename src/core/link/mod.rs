@@ -32,6 +32,8 @@ pub(crate) struct Link<R: Opener, W: Opener> {
     stall_reported: bool,
     /// Whether whoever writes to us is one peer, which does so for all its life.
     one_peer: bool,
+    /// Whether nothing is to be written to whoever comes after that peer.
+    one_life: bool,
     outbox: Outbox,
     inbox: Inbox,
     /// Whether the peer reads no longer, and what it wrote before is not all read.
@@ -83,6 +85,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             stalled_since: None,
             stall_reported: false,
             one_peer: false,
+            one_life: false,
             outbox: Outbox::default(),
             inbox: Inbox::new(limits, epoch),
             leaving: false,
@@ -101,6 +104,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     pub(crate) fn expect_one_peer(&mut self) {
         self.one_peer = true;
         self.inbox.hear_a_server();
+    }
+
+    /// With the life of the peer this link ends too.
+    pub(crate) fn expect_one_life(&mut self) {
+        self.one_life = true;
     }
 
     pub(crate) fn incoming(&self) -> &R {
@@ -301,7 +309,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             self.read(now, &mut wait)?;
         }
         let was_full = self.is_full();
-        if directions.write && !self.leaving {
+        // What is left is for the next peer, where there is to be one.
+        let ended = self.one_life && self.departure.is_some();
+        if directions.write && !self.leaving && !ended {
             self.write(now, &mut wait)?;
         }
         if self.leaving || (was_full && !self.is_full()) {

@@ -36,6 +36,17 @@ fn a_client_that_never_reconnects_refuses_calls_from_then_on_and_lets_go_of_its_
 }
 
 #[test]
+fn what_is_left_when_a_client_ends_with_its_server_is_not_written_to_the_next() {
+    let mut session = acquainted(Reconnect::Never);
+    session.start_server();
+    let unsent = session.call(b"unsent", ms(10_000)).unwrap();
+    session.step_client();
+    let error = session.outcome(unsent).expect("it ends with its server").unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::NotSent)));
+    assert!(session.step_server().is_empty(), "it was not sent");
+}
+
+#[test]
 fn a_client_that_reconnects_with_the_next_call_opens_nothing_before() {
     let mut session = acquainted(Reconnect::OnNextCall);
     session.kill_server();
