@@ -99,14 +99,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// The server has left, or is given up: ends the calls whose requests it may have seen.
     pub(super) fn end_calls(&mut self, departure: Departure, why: ErrorKind) {
         self.cancels.end(self.calls.wakeups());
-        let Departure { lost, mut unsent, farewell } = departure;
-        let written = if farewell { Fate::NotSent } else { Fate::MaybeDelivered };
+        let Departure { lost, mut unsent, farewell, said_to_anybody } = departure;
         let never = self.manners.reconnect == Reconnect::Never;
         unsent.sort_unstable();
         let items = self.calls.end_all(why, |ticket| match () {
             () if lost.contains(&ticket) => Some(Fate::NotSent),
             () if unsent.binary_search(&ticket).is_ok() => never.then_some(Fate::NotSent),
-            () => Some(written),
+            // What it has not taken lies in the FIFO, where another life declines what was for it.
+            () if farewell && ticket > said_to_anybody => Some(Fate::NotSent),
+            () => Some(Fate::MaybeDelivered),
         });
         self.take_items_back(items);
         if never {

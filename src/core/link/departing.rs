@@ -55,6 +55,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let cut = self.outbox.rewind();
         let departure = self.departure.get_or_insert_default();
         departure.farewell = farewell;
+        departure.said_to_anybody = self.outbox.said_to_anybody();
         departure.lost.extend(cut);
         departure.unsent.clear();
         self.outbox.tickets(&mut departure.unsent);
@@ -87,7 +88,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let lost = self.outbox.rewind();
         let mut unsent = Vec::new();
         self.outbox.tickets(&mut unsent);
-        Departure { lost, unsent, farewell: false }
+        Departure { lost, unsent, ..Departure::default() }
     }
 
     pub(super) fn leave_reader(&mut self) {

@@ -71,6 +71,8 @@ pub(crate) struct Departure {
     pub(crate) unsent: Vec<Ticket>,
     /// Whether it has said goodbye: then whatever it had taken was answered before.
     pub(crate) farewell: bool,
+    /// Events up to this one may have been said to whoever reads, and lie there for the next.
+    pub(crate) said_to_anybody: Ticket,
 }
 
 /// Reads between two looks at the clock: at most 1 MiB.

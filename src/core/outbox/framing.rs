@@ -18,6 +18,9 @@ impl Outbox {
             }
             let next = Dialect::encode(&entry.event, lives, entry.from, &mut self.unit);
             let (ticket, end) = (entry.ticket, self.unit.len());
+            if lives.peer == 0 {
+                self.said_to_anybody = self.said_to_anybody.max(ticket);
+            }
             let entry = match next {
                 Some(from) => {
                     entry.from = from;

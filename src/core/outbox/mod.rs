@@ -25,6 +25,8 @@ pub(crate) struct Outbox {
     /// The frames in the unit that are not wholly accepted, in order.
     framed: VecDeque<Framed>,
     next_ticket: Ticket,
+    /// The last event that was framed while no life of the peer was known to say it to.
+    said_to_anybody: Ticket,
     /// Bytes of the bodies here.
     queued_bytes: usize,
     /// Events here by what caused them, where no caller of this side did.
@@ -202,6 +204,11 @@ impl Outbox {
 
     fn lane_of(&mut self, entry: &Entry) -> &mut VecDeque<Entry> {
         if entry.is_control() { &mut self.control } else { &mut self.data }
+    }
+
+    /// The last event that whoever reads may take for its own; zero for none.
+    pub(crate) fn said_to_anybody(&self) -> Ticket {
+        self.said_to_anybody
     }
 
     /// Bytes of the bodies that are not wholly written.

@@ -204,3 +204,27 @@ fn a_reply_that_was_given_up_is_no_request_that_nobody_took() {
     let error = session.outcome(call).expect("it is told").unwrap_err();
     assert_eq!((error.kind(), error.fate()), (ErrorKind::Remote, Some(Fate::Delivered)));
 }
+
+#[test]
+fn a_call_that_the_next_server_may_take_is_not_called_unsent_after_a_goodbye() {
+    let mut session = session();
+    let first = session.call(b"first", ms(10_000)).unwrap();
+    session.step_client();
+    for asked in session.step_server() {
+        echo(session.server(), asked);
+    }
+    close_server(&mut session, ms(2000));
+    let now = session.clock.now;
+    for _ in 0..3 {
+        session.server().step(now, Directions::BOTH).unwrap();
+    }
+    // The client has not heard of its server yet, and speaks to whoever reads.
+    let second = session.call(b"second", ms(10_000)).unwrap();
+    session.client().step(now, Directions { read: false, write: true }).unwrap();
+    session.start_server();
+    (0..3).for_each(|_| session.step_client());
+    assert_eq!(session.outcome(first).unwrap().unwrap(), reply_to(b"first"));
+    let error = session.outcome(second).unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
+    assert_eq!(session.step_server().len(), 1, "the next server takes it");
+}
