@@ -72,6 +72,12 @@ impl Assembly {
         self.open.is_empty()
     }
 
+    /// The messages in the making.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.open.iter().map(|partial| partial.key)
+    }
+
     /// Bytes of memory that messages in the making hold.
     pub(crate) fn held(&self) -> usize {
         self.open.iter().map(|open| open.bytes.capacity()).sum()

@@ -198,6 +198,18 @@ impl Calls {
         assert!(self.queue.is_empty() || self.is_full(), "a place is free, and somebody waits");
     }
 
+    /// All calls, and what they were answered with.
+    #[cfg(test)]
+    pub(crate) fn each(&self) -> impl Iterator<Item = (CallId, Ticket, Option<&Answer>)> {
+        self.open.iter().map(|(id, call)| (*id, call.ticket, call.answer.as_ref()))
+    }
+
+    /// Places that are waited for, and places that are held.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> [&BTreeSet<CallId>; 2] {
+        [&self.queue, &self.held]
+    }
+
     /// Places that are held or waited for.
     #[cfg(test)]
     pub(crate) fn reserved(&self) -> usize {

@@ -29,6 +29,12 @@ impl Cancels {
         self.open.contains_key(&id)
     }
 
+    /// The calls whose acknowledgements are still to come.
+    #[cfg(test)]
+    pub(crate) fn each(&self) -> impl Iterator<Item = CallId> {
+        self.open.keys().copied()
+    }
+
     /// How many wait for this acknowledgement.
     #[cfg(test)]
     pub(crate) fn waiters(&self, id: CallId) -> usize {

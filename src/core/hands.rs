@@ -89,6 +89,15 @@ impl Hands {
         self.wanted > 0
     }
 
+    /// All requests, and the replies to them that are on their way.
+    #[cfg(test)]
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Caller, Option<Ticket>)> {
+        self.open.iter().map(|(caller, hand)| match hand.state {
+            State::Replying(ticket) => (*caller, Some(ticket)),
+            State::Running | State::Unwanted(_) => (*caller, None),
+        })
+    }
+
     pub(crate) fn has(&self, caller: Caller) -> bool {
         self.open.contains_key(&caller)
     }

@@ -36,6 +36,8 @@ pub(crate) mod wire;
 pub(crate) mod write_side;
 pub(crate) mod writing_end;
 
+#[cfg(test)]
+mod model;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod script;
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use super::Caller;
-use crate::core::calls::CallId;
+use crate::core::calls::{Answer, CallId};
+use crate::core::closing::Stage;
 use crate::core::event::Verb;
+use crate::core::model::{Call, ClientClosing, Place};
 use crate::pipe::{Opener, Sink, Source};
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
@@ -35,6 +37,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         stalled || self.calls.is_answered(id)
     }
 
+    /// Whether no byte has moved for as long as a call may wait for that.
+    pub(crate) fn has_stalled(&self, now: Instant) -> bool {
+        self.link.stalled_for(self.stall, now)
+    }
+
     /// Whether no table holds anything of a call.
     pub(crate) fn is_idle(&mut self) -> bool {
         let queued = self.link.has_events() || !self.link.outbox().is_empty();
@@ -51,5 +58,44 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn check(&self) {
         self.link.check();
         self.calls.check();
+    }
+}
+
+impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
+    /// The calls that this client knows of, and how far they are.
+    pub(crate) fn call_states(&mut self) -> Vec<(CallId, Call)> {
+        let mut unwritten: Vec<_> = self.link.outbox().awaited().collect();
+        unwritten.sort_unstable();
+        let held = |ticket| {
+            let at = unwritten.binary_search_by_key(&ticket, |(held, _)| *held).ok()?;
+            Some(if unwritten[at].1 { Call::Begun } else { Call::Queued })
+        };
+        let state = |id, ticket, answer: Option<&Answer>| match answer {
+            Some(_) if self.cancels.awaits(id) => Call::Crossed,
+            Some(Answer::Event(_) | Answer::Written) => Call::Answered,
+            Some(Answer::Without(..)) => Call::Ended,
+            None if self.cancels.awaits(id) => Call::Cancelling,
+            None => held(ticket).unwrap_or(Call::Written),
+        };
+        let owned = self.calls.each().map(|(id, ticket, answer)| (id, state(id, ticket, answer)));
+        let disowned = self.cancels.each().filter(|id| self.calls.ticket(*id).is_none());
+        owned.chain(disowned.map(|id| (id, Call::Disowned))).collect()
+    }
+
+    /// Places that were asked for.
+    pub(crate) fn place_states(&self) -> Vec<(CallId, Place)> {
+        let [waiting, held] = self.calls.places();
+        let waiting = waiting.iter().map(|key| (*key, Place::Waiting));
+        waiting.chain(held.iter().map(|key| (*key, Place::Held))).collect()
+    }
+
+    pub(crate) fn closing(&self) -> ClientClosing {
+        match self.closing.stage() {
+            Stage::Open => ClientClosing::Open,
+            Stage::Draining => ClientClosing::Draining,
+            Stage::Saying => ClientClosing::Saying,
+            Stage::Hearing => ClientClosing::Hearing,
+            Stage::Done => ClientClosing::Done,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What a session has heard: unread bytes turned into events, within one limit.
 
+#[cfg(test)]
+mod inspect;
 mod lives;
 mod room;
 
@@ -11,10 +13,14 @@ use super::assembly::{Added, Assembly, Key, Part};
 use super::buffer::Buffer;
 use super::dialect::{Dialect, Heard};
 use super::event::{Event, Lives, Verb};
+#[cfg(test)]
+use super::model::{Cause, Causes};
 use super::outbox::Outbox;
 use super::wire::{Head, Remaining, SkipReason};
 use crate::pipe::{Read, Source};
 use crate::stats::LinkStats;
+#[cfg(test)]
+pub(crate) use inspect::{Came, How};
 
 /// Bytes that came, messages in the making, and events that nobody has taken yet.
 #[derive(Debug)]
@@ -53,6 +59,12 @@ pub(crate) struct Inbox {
     /// The life that has said goodbye; zero for none.
     farewell: u64,
     pub(crate) stats: LinkStats,
+    /// What has come since somebody asked.
+    #[cfg(test)]
+    came: Vec<Came>,
+    /// What else has happened since.
+    #[cfg(test)]
+    causes: Causes,
 }
 
 /// What an inbox has room for.
@@ -123,6 +135,10 @@ impl Inbox {
             shunned: 0,
             farewell: 0,
             stats: LinkStats::default(),
+            #[cfg(test)]
+            came: Vec::new(),
+            #[cfg(test)]
+            causes: Causes::default(),
         }
     }
 
@@ -231,6 +247,8 @@ impl Inbox {
             let heard = self.dialect.decode(self.buffer.unread());
             if self.leaver != 0 && heard.life().is_some_and(|life| life != self.leaver) {
                 self.relieved = Some(self.leaver);
+                #[cfg(test)]
+                self.note_cause(Cause::Relieved);
                 return;
             }
             match heard {
@@ -307,6 +325,8 @@ impl Inbox {
         if self.passing == Some(key) {
             return;
         }
+        #[cfg(test)]
+        self.note(event.verb, key, event.to, How::Part);
         let bytes = self.buffer.consumed(body);
         let part = Part { key, offset: Some(offset), total: Some(total), bytes, last: false };
         let (added, dropped) = self.assembly.add(part);
@@ -327,9 +347,13 @@ impl Inbox {
             let known = std::mem::replace(&mut self.lives.peer, event.from);
             if known != 0 && known != event.from {
                 self.relieved = Some(known);
+                #[cfg(test)]
+                self.note_cause(Cause::Relieved);
             }
             self.doubted = false;
         }
+        #[cfg(test)]
+        self.note(event.verb, event.key(), event.to, How::Whole);
         self.stats.events += 1;
         match event.verb {
             Verb::Ping => self.asks.push(Ask::Ping(event)),

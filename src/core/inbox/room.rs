@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::{Flow, Inbox, MAX_CONTROL_BODY, MAX_PONG_BODY};
 use crate::core::buffer::Buffer;
 use crate::core::event::{Event, Verb};
+#[cfg(test)]
+use crate::core::inbox::How;
 use crate::core::outbox::Outbox;
 use crate::core::streams::MAX_CHUNK;
 use crate::core::wire::{Failure, FailureCode, Head, MAX_FRAME};
@@ -58,6 +60,8 @@ impl Inbox {
         first: Range<usize>,
         outbox: &mut Outbox,
     ) {
+        #[cfg(test)]
+        self.note(event.verb, event.key(), event.to, How::Refused);
         let words = match why {
             FailureCode::Overloaded => {
                 self.stats.overloaded += 1;

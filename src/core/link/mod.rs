@@ -4,6 +4,8 @@
 //! waits for the other: two peers that write to each other at the same time cannot block.
 
 mod departing;
+#[cfg(test)]
+mod inspect;
 mod reading;
 mod writing;
 

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use super::{Link, READS_A_STEP};
+#[cfg(test)]
+use crate::core::model::Cause;
 use crate::core::step::{Step, Wait};
 use crate::deadline::Deadline;
 use crate::error::{ErrorKind, Result};
@@ -19,6 +21,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
                 self.outbox.forget_answers();
             }
             if self.is_full() {
+                #[cfg(test)]
+                self.inbox.note_cause(Cause::Full);
                 // A client takes each reply at once and hears the next. A server may leave requests
                 // untaken for long, and hears them all the same once their client is gone.
                 if !self.one_peer || !self.has_events() {

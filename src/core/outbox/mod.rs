@@ -5,6 +5,8 @@
 //! way, so one caller's timeout harms no other.
 
 mod framing;
+#[cfg(test)]
+mod inspect;
 mod taking;
 
 use std::collections::VecDeque;

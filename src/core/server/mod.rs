@@ -2,6 +2,8 @@
 
 mod control;
 mod departing;
+#[cfg(test)]
+mod inspect;
 mod replying;
 mod streaming;
 

@@ -56,12 +56,14 @@ pub(super) const ACTIONS: &[Action] = &[
     action("a call is dropped", 20, Usual, drop_call),
     action("the wait of a call fails", 20, Usual, fail_call),
     action("a call is cancelled", 25, Usual, cancel),
+    action("many calls are cancelled", 4, Usual, many_cancels),
     action("a cancel is dropped", 6, Usual, drop_cancel),
     action("a handler watches", 30, Usual, watch),
     action("a watch is dropped", 10, Usual, drop_watch),
     action("the client does not read", 5, Usual, time::client_stalls),
     action("the server fails a request", 30, Usual, fail),
     action("the server refuses a request", 20, Usual, refuse),
+    action("the server neglects all requests", 4, Usual, neglect),
     action("an answer is dropped", 20, Usual, abandon),
     action("a while passes", 5, Usual, time::while_passes),
     action("the stall passes", 2, Usual, time::stall_passes),
@@ -73,6 +75,8 @@ pub(super) const ACTIONS: &[Action] = &[
     action("the server will die", 2, Death, fault::doom_server),
     action("the client starts anew", 1, Death, fault::restart_client),
     action("the server starts anew", 1, Death, fault::restart_server),
+    action("the client closes", 2, Death, close_client),
+    action("the server closes", 2, Death, close_server),
     action("the dead are started", 100, Vital, fault::start),
     action("the dead let go", 60, Vital, fault::bury),
     action("opening is refused", 4, Path, fault::refuse),
@@ -246,6 +250,12 @@ fn cancel(world: &mut World) -> Option<String> {
     Some(format!("{serial:?}, number {id}, within {bound} ms"))
 }
 
+fn many_cancels(world: &mut World) -> Option<String> {
+    let cancels = world.random.between(2, 10);
+    let made = (0..cancels).map_while(|_| cancel(world)).count();
+    (made > 0).then(|| format!("{made}"))
+}
+
 fn drop_cancel(world: &mut World) -> Option<String> {
     let client = world.client.as_mut().filter(|client| !client.cancels.is_empty())?;
     let at = world.random.below(client.cancels.len());
@@ -298,10 +308,44 @@ pub(super) fn answer(world: &mut World, told: Told) -> Option<String> {
     Some(format!("{serial}: {told:?}"))
 }
 
+/// More calls fail than a server keeps the news of for a client that does not read.
+fn neglect(world: &mut World) -> Option<String> {
+    let slept = time::client_sleeps(world)?;
+    let mut neglected = 0;
+    for _ in 0..world.terms.max_in_flight {
+        let now = world.now();
+        let server = world.server.as_mut().filter(|server| server.life.is_open())?;
+        server.step(now, Directions::BOTH, &mut world.ledger);
+        server.receive(Deadline::NEVER);
+        server.look(now, &mut world.ledger);
+        match world.random.below(3) {
+            0 => answer(world, Told::Refusal),
+            1 => reply(world).and_then(|_| abandon(world)),
+            _ => reply(world),
+        };
+        neglected += 1;
+    }
+    world.clock.advance(world.terms.reply_timeout);
+    server_looks(world);
+    Some(format!("{neglected}, asleep {slept}"))
+}
+
 fn abandon(world: &mut World) -> Option<String> {
     let server = world.server.as_mut().filter(|server| !server.replies.is_empty())?;
     let at = world.random.below(server.replies.len());
-    let serial = server.replies[at].1;
+    let serial = server.replies[at].2;
     server.abandon(at, &mut world.ledger);
     Some(format!("{serial}"))
+}
+
+fn close_client(world: &mut World) -> Option<String> {
+    let deadline = deadline(world);
+    let client = world.client.as_mut().filter(|client| client.life.is_open())?;
+    client.close(deadline).then(|| format!("by {:?}", deadline.remaining(world.clock.now)))
+}
+
+fn close_server(world: &mut World) -> Option<String> {
+    let deadline = deadline(world);
+    let server = world.server.as_mut().filter(|server| server.life.is_open())?;
+    server.close(deadline).then(|| format!("by {:?}", deadline.remaining(world.clock.now)))
 }

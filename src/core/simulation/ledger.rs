@@ -31,6 +31,8 @@ pub(super) struct Ledger {
     evicted: HashSet<(u64, u64)>,
     /// The limit of both sides.
     limit: usize,
+    /// Whether no byte is lost.
+    lossless: bool,
     /// Whether what is written arrives.
     reliable: bool,
     pub(super) counts: Counts,
@@ -123,8 +125,8 @@ impl Counts {
 const ROUNDING: Duration = Duration::from_micros(2);
 
 impl Ledger {
-    pub(super) fn new(limit: usize, reliable: bool) -> Self {
-        Self { limit, reliable, ..Self::default() }
+    pub(super) fn new(limit: usize, lossless: bool, stable: bool) -> Self {
+        Self { limit, lossless, reliable: lossless && stable, ..Self::default() }
     }
 
     /// A call is about to begin.
@@ -234,6 +236,7 @@ impl Ledger {
     /// A call has ended for its owner.
     pub(super) fn call_ended(&mut self, serial: Serial, outcome: Result<Vec<u8>>, now: Instant) {
         let (limit, reliable, next) = (self.limit, self.reliable, self.calls.len() as Serial);
+        let lossless = self.lossless;
         let record = &mut self.calls[serial as usize];
         assert_eq!(record.end, None, "the harness ends {serial} twice");
         match outcome {
@@ -251,7 +254,11 @@ impl Ledger {
                     Fate::MaybeDelivered => self.counts.maybe_delivered += 1,
                     Fate::Delivered => self.counts.delivered += 1,
                 }
-                record.blame(serial, &error, fate, limit, now);
+                // A goodbye says that all was answered; an answer that was lost is none.
+                let misled = !lossless && error.kind() == ErrorKind::PeerClosed;
+                if !misled || record.told.is_none() {
+                    record.blame(serial, &error, fate, limit, now);
+                }
                 match error.kind() {
                     ErrorKind::Cancelled => self.counts.cancelled += 1,
                     ErrorKind::Overloaded => self.counts.refused += 1,

@@ -10,10 +10,11 @@
 //! |---|---|
 //! | `actions.rs`, `faults.rs`, `time.rs` | everything that can happen, in one table |
 //! | `ledger.rs` | what is true of every call, and what anybody may be told of it |
+//! | `observers.rs` | what each side goes through, held against the tables of `core/model` |
 //! | `checks.rs` | what holds after every action, and in the end |
 //! | `peace.rs` | the end: every call is answered, and nobody waits for what never comes |
 //! | `terms.rs` | what one seed settles for its run |
-//! | `life.rs`, `client.rs`, `server.rs` | the two sides, driven as front ends drive them |
+//! | `life.rs`, `client/`, `server.rs` | the two sides, driven as front ends drive them |
 //! | `process.rs`, `world.rs` | what the kernel keeps: ends, lives, paths, the clock |
 //!
 //! `cargo test --lib simulation` runs a thousand seeds of a thousand actions each. A failing run
@@ -40,6 +41,7 @@ mod journal;
 mod ledger;
 mod life;
 mod messages;
+mod observers;
 mod peace;
 mod process;
 mod random;
@@ -67,6 +69,7 @@ fn whatever_happens_every_answer_is_true_and_in_peace_every_call_gets_one() {
     let steps = variable("FIFOWIRE_STEPS").unwrap_or(1000);
     let (first, began) = (first.unwrap_or(1), Instant::now());
     let (mut reached, mut counts, mut told) = (0, Counts::default(), began);
+    let mut changes = observers::Changes::default();
     for seed in 0.. {
         if seconds.map_or(seed >= seeds, |seconds| began.elapsed() >= seconds) {
             break;
@@ -74,6 +77,7 @@ fn whatever_happens_every_answer_is_true_and_in_peace_every_call_gets_one() {
         let world = run(first.wrapping_add(seed), steps);
         reached += world.actions;
         counts.add(world.ledger.counts);
+        changes.add(&world.changes.borrow());
         if told.elapsed() >= Duration::from_secs(10) {
             told = Instant::now();
             eprintln!("{} seeds, {reached} actions", seed + 1);
@@ -81,6 +85,10 @@ fn whatever_happens_every_answer_is_true_and_in_peace_every_call_gets_one() {
     }
     let rate = reached as f64 / began.elapsed().as_secs_f64();
     eprintln!("{reached} actions, {rate:.0} a second; {counts:?}");
+    if first == 1 && seeds >= 1000 && steps >= 1000 {
+        let needless = changes.needless();
+        assert!(needless.is_empty(), "rows that nothing shows: {needless:#?}");
+    }
     // A simulation in which nothing happens holds every promise.
     assert!(first != 1 || reached < 100_000 || counts.is_rich(), "{counts:?}");
 }

@@ -4,7 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::client::Client;
 use super::ledger::Told;
+use super::process::Leaves;
+use super::server::Server;
 use super::world::World;
 use crate::core::link::Directions;
 use crate::deadline::Deadline;
@@ -12,6 +15,9 @@ use crate::deadline::Deadline;
 /// Until everybody has noticed what has happened before: later than the longest stall and the
 /// longest time that a path is not looked at.
 const NOTICED: Duration = Duration::from_millis(2500);
+
+/// Until both have looked at their paths.
+const SOON: Duration = Duration::from_millis(100);
 
 /// A call in peace takes no longer, however large it is.
 const LONGEST: Duration = Duration::from_millis(1000);
@@ -37,6 +43,19 @@ impl World {
         self.check_rest();
     }
 
+    /// As [`end_in_peace`](Self::end_in_peace), without waiting for what does not hang on a call.
+    pub(super) fn rest_in_peace(&mut self) {
+        self.make_peace();
+        self.run_for(NOTICED, |world| world.no_calls() && world.no_cancels());
+        self.check_waiting();
+        self.leave_all();
+        self.run_for(SOON, |_| false);
+        if self.is_client_misled() {
+            self.ping_in_doubt();
+        }
+        self.call_in_peace(10);
+    }
+
     fn make_peace(&mut self) {
         for place in [&self.requests, &self.replies] {
             place.relent();
@@ -44,6 +63,14 @@ impl World {
                 place.make(self.terms.capacity);
             }
         }
+        // Who is about to close has no answer to wait for.
+        if self.client.as_ref().is_some_and(Client::is_closing) || self.terms.ends_with_server {
+            self.kill_client(Leaves::Nothing);
+        }
+        if self.server.as_ref().is_some_and(Server::is_closing) {
+            self.kill_server(Leaves::Nothing);
+        }
+        self.terms.ends_with_server = false;
         self.bury();
         if self.client.is_none() {
             self.start_client();

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::random::Random;
+use crate::core::model::{Cause, Causes};
 use crate::core::script::{self, Place, Ready};
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Attempt, Opener, Read, Sink, Source, Standing, Write};
@@ -22,6 +23,8 @@ pub(super) struct Process {
     leaves: Cell<Leaves>,
     /// Ends that the kernel has not closed yet although the process is dead.
     lingering: RefCell<Vec<Lingering>>,
+    /// What the kernel has answered since somebody asked.
+    facts: Cell<Causes>,
 }
 
 /// How much one read or write moves.
@@ -60,6 +63,7 @@ impl Process {
             dead: Cell::new(false),
             leaves: Cell::new(Leaves::Nothing),
             lingering: RefCell::default(),
+            facts: Cell::default(),
         })
     }
 
@@ -88,6 +92,22 @@ impl Process {
     pub(super) fn close_all(&self) {
         self.leaves.set(Leaves::Nothing);
         self.lingering.borrow_mut().clear();
+    }
+
+    /// What the kernel has answered since this was asked last.
+    pub(super) fn take_facts(&self) -> Causes {
+        self.facts.take()
+    }
+
+    fn stands(&self, standing: Standing, replaced: Cause) -> Standing {
+        if standing == Standing::Replaced {
+            self.learns(replaced);
+        }
+        standing
+    }
+
+    fn learns(&self, cause: Cause) {
+        self.facts.set(self.facts.get().with(cause));
     }
 
     /// One system call: the dead make none.
@@ -188,36 +208,57 @@ impl<E: Lingers + Ready> Ready for End<E> {
 impl Source for End<script::ReadEnd> {
     fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<Read> {
         let most = self.process.transfer(buffer.len());
-        self.call()?.try_read(&mut buffer[..most])
+        let read = self.call()?.try_read(&mut buffer[..most])?;
+        self.process.learns(match read {
+            Read::Bytes(_) => Cause::Read,
+            Read::Empty | Read::NoWriterYet => Cause::Quiet,
+            Read::WritersGone => Cause::HungUp,
+        });
+        Ok(read)
     }
 
     fn has_hung_up(&self) -> bool {
-        self.end().has_hung_up()
+        let hung_up = self.end().has_hung_up();
+        if hung_up {
+            self.process.learns(Cause::HungUp);
+        }
+        hung_up
     }
 
     fn standing(&self) -> io::Result<Standing> {
         self.process.system_call()?;
-        self.end().standing()
+        Ok(self.process.stands(self.end().standing()?, Cause::NewIncoming))
     }
 
     fn renew(&mut self) -> Result<Standing> {
-        self.call().map_err(|error| Error::system(error, Phase::Read))?.renew()
+        let standing = self.call().map_err(|error| Error::system(error, Phase::Read))?.renew()?;
+        Ok(self.process.stands(standing, Cause::NewIncoming))
     }
 }
 
 impl Sink for End<script::WriteEnd> {
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<Write> {
         let most = self.process.transfer(bytes.len());
-        self.call()?.try_write(&bytes[..most])
+        let wrote = self.call()?.try_write(&bytes[..most])?;
+        match wrote {
+            Write::Bytes(_) => self.process.learns(Cause::Accepted),
+            Write::NoReader => self.process.learns(Cause::Lost),
+            Write::Full => {}
+        }
+        Ok(wrote)
     }
 
     fn standing(&self) -> io::Result<Standing> {
         self.process.system_call()?;
-        self.end().standing()
+        Ok(self.process.stands(self.end().standing()?, Cause::Lost))
     }
 
     fn has_reader(&self) -> bool {
-        self.end().has_reader()
+        let has_reader = self.end().has_reader();
+        if !has_reader {
+            self.process.learns(Cause::Lost);
+        }
+        has_reader
     }
 
     fn capacity(&self) -> Option<usize> {

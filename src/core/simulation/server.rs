@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 use super::ledger::{Ledger, Told};
 use super::life::{Life, Visit};
 use super::messages::{self, Serial};
-use super::process::{Process, ReadOpener, WriteOpener};
+use super::observers::{ServerObserver, Shared};
+use super::process::{Leaves, Process, ReadOpener, WriteOpener};
 use super::terms::Terms;
 use super::world::stamp;
-use crate::core::errand::{Answer, Receiving, Replying, Watching};
+use crate::core::errand::{Answer, Ending, Receiving, Replying, Watching};
 use crate::core::link::{Directions, Link};
+use crate::core::model::Cause;
 use crate::core::recv::EndOfWriters;
 use crate::core::server::{Answerer, Asked, Caller};
+use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::stats::Tally;
@@ -24,12 +27,15 @@ pub(super) struct Server {
     pub(super) receiving: Option<Visit<Receiving>>,
     /// Requests that were taken and not answered.
     pub(super) in_hand: Vec<(Asked, Serial)>,
-    pub(super) replies: Vec<(Visit<Replying>, Serial)>,
+    pub(super) replies: Vec<(Visit<Replying>, Caller, Serial)>,
     /// Who waits to hear that nobody wants the answer to a request.
     pub(super) watches: Vec<(Visit<Watching>, Caller, Serial)>,
     reply_timeout: Duration,
     /// Clients that were given up.
     evicted: u64,
+    /// Whoever closes it.
+    ending: Option<Visit<Ending>>,
+    observer: ServerObserver,
 }
 
 impl Server {
@@ -37,18 +43,30 @@ impl Server {
         link: Link<ReadOpener, WriteOpener>,
         process: Rc<Process>,
         terms: &Terms,
+        changes: &Shared,
     ) -> Self {
         let answerer = Answerer::new(link, terms.stall, EndOfWriters::Wait, stamp);
         let life = Life::new(answerer, process, terms.patient);
         let (in_hand, replies, watches) = (Vec::new(), Vec::new(), Vec::new());
         let reply_timeout = terms.reply_timeout;
-        Self { life, receiving: None, in_hand, replies, watches, reply_timeout, evicted: 0 }
+        Self {
+            life,
+            receiving: None,
+            in_hand,
+            replies,
+            watches,
+            reply_timeout,
+            evicted: 0,
+            ending: None,
+            observer: ServerObserver::new(changes),
+        }
     }
 
     pub(super) fn step(&mut self, now: Instant, directions: Directions, ledger: &mut Ledger) {
         self.life.step(now, directions);
         self.notice_eviction(ledger);
         self.hear();
+        self.observe();
         self.check_wakeups(now);
     }
 
@@ -66,7 +84,66 @@ impl Server {
         self.life.step_first(now);
         self.notice_eviction(ledger);
         self.hear();
+        self.observe();
         self.check_wakeups(now);
+    }
+
+    /// Whatever differs between two servers that go on differently, and some more.
+    pub(super) fn fingerprint(&mut self) -> String {
+        let wait = self.life.wait();
+        let session = &mut self.life.session;
+        let states = (session.requests(), session.closing(), session.client_life());
+        let (stats, lives) = (session.link().stats(), session.link().lives());
+        let queued = (session.link_mut().outbox().queued_bytes(), session.is_idle());
+        let unread = session.link_mut().inbox().unread();
+        let ends = [session.link().reader().is_some(), session.link().writer().is_some()];
+        let woken = self.replies.iter().map(|(visit, ..)| visit.woken).collect::<Vec<_>>();
+        let others = (self.in_hand.len(), self.receiving.is_some());
+        format!("{states:?}{stats:?}{lives:?}{queued:?}{unread}{wait:?}{ends:?}{woken:?}{others:?}")
+    }
+
+    /// Looking changes nothing where there is nothing to see.
+    fn observe_news(&mut self) {
+        if self.observer.happened.is_news() {
+            self.observe();
+        }
+    }
+
+    fn observe(&mut self) {
+        // The dead see nothing.
+        if !self.life.process.is_dead() {
+            self.observer.look(&mut self.life.session, &self.life.process);
+        }
+    }
+
+    /// Whether somebody closes this server.
+    pub(super) fn is_closing(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Begins to close; answers whether nobody did.
+    pub(super) fn close(&mut self, deadline: Deadline) -> bool {
+        let begins = self.ending.is_none();
+        if begins {
+            self.ending = self.life.begin(Ending::new(deadline), deadline).ok();
+            self.observer.happened.all(Cause::Closed);
+            self.hear();
+            self.observe();
+        }
+        begins
+    }
+
+    /// Whoever closes it looks whether it has come to its end; then its process ends.
+    fn look_for_end(&mut self, now: Instant) {
+        let Some(mut visit) = self.ending.take() else { return };
+        let looked = visit.may_look(now).then(|| self.life.look(&mut visit, now)).flatten();
+        if looked.is_none() {
+            self.ending = Some(visit);
+            return;
+        }
+        self.observer.happened.all(Cause::LetGo);
+        self.observe();
+        self.life.process.kill(Leaves::Nothing);
     }
 
     /// Begins to wait for a request; answers whether nobody did.
@@ -80,30 +157,45 @@ impl Server {
 
     /// Everybody who may looks for what there is.
     pub(super) fn look(&mut self, now: Instant, ledger: &mut Ledger) {
+        self.look_for_end(now);
+        if self.life.process.is_dead() {
+            return;
+        }
         if let Some(mut visit) = self.receiving.take() {
             let looks = visit.may_look(now);
+            if looks {
+                self.observer.happened.look();
+            }
             match looks.then(|| self.life.look(&mut visit, now)).flatten() {
                 None => self.receiving = Some(visit),
                 Some(Ok(Some(asked))) => {
                     let life = self.life.session.link().lives().ours;
                     let serial = ledger.handed_out(&asked, life, now);
+                    self.observer.happened.to(key(asked.caller), Cause::Taken);
                     self.in_hand.push((asked, serial));
                 }
                 // Nothing has come in time, or a step is due: who still wants one begins anew.
                 Some(Ok(None)) => self.life.rouse(),
                 Some(Err(_)) => {}
             }
+            self.observe_news();
         }
         let mut replies = std::mem::take(&mut self.replies);
-        replies.retain_mut(|(visit, serial)| {
+        replies.retain_mut(|(visit, caller, serial)| {
+            let late = visit.deadline.passed(now) || self.life.session.has_stalled(now);
             let outcome = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
             let ended = outcome.is_some();
             if let Some(outcome) = outcome {
+                self.observer.happened.to(key(*caller), Cause::Heeded);
+                if late {
+                    self.observer.happened.to(key(*caller), Cause::Expired);
+                }
                 ledger.reply_ended(*serial, outcome);
             }
             !ended
         });
         self.replies = replies;
+        self.observe_news();
         let mut watches = std::mem::take(&mut self.watches);
         watches.retain_mut(|(visit, caller, serial)| {
             let settled = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
@@ -114,6 +206,7 @@ impl Server {
         });
         self.watches = watches;
         self.hear();
+        self.observe_news();
     }
 
     /// Whoever has a request wants to hear that nobody wants the answer.
@@ -150,11 +243,16 @@ impl Server {
             Told::Refusal => {
                 self.life.session.refuse(caller, FailureCode::Codec, messages::words(serial));
                 self.life.rouse();
+                self.observer.happened.to(key(caller), Cause::Refused);
+                self.observe();
                 return self.hear();
             }
         };
-        match self.life.begin(Replying::new(caller, answer, deadline), deadline) {
-            Ok(visit) => self.replies.push((visit, serial)),
+        let began = self.life.begin(Replying::new(caller, answer, deadline), deadline);
+        self.observer.happened.to(key(caller), Cause::Answered);
+        self.observe();
+        match began {
+            Ok(visit) => self.replies.push((visit, caller, serial)),
             Err(error) => ledger.reply_ended(serial, Err(error)),
         }
         self.hear();
@@ -162,8 +260,10 @@ impl Server {
 
     /// An answer that is on its way is dropped.
     pub(super) fn abandon(&mut self, at: usize, ledger: &mut Ledger) {
-        let (mut visit, serial) = self.replies.swap_remove(at);
+        let (mut visit, caller, serial) = self.replies.swap_remove(at);
         self.life.leave(&mut visit);
+        self.observer.happened.to(key(caller), Cause::Abandoned);
+        self.observe();
         ledger.reply_abandoned(serial);
         self.hear();
     }
@@ -171,7 +271,7 @@ impl Server {
     /// The next instant that somebody here waits for.
     pub(super) fn soonest(&self) -> Deadline {
         let receiving = self.receiving.as_ref().map(|visit| visit.deadline);
-        let replies = self.replies.iter().map(|(visit, _)| visit.deadline);
+        let replies = self.replies.iter().map(|(visit, ..)| visit.deadline);
         receiving.into_iter().chain(replies).fold(Deadline::NEVER, Deadline::earlier)
     }
 
@@ -180,10 +280,14 @@ impl Server {
         if self.life.process.is_dead() {
             return;
         }
+        if self.ending.as_ref().is_some_and(|visit| !visit.may_look(now)) {
+            let drained = self.life.session.has_drained();
+            assert!(!drained, "the server has closed, and nobody was woken");
+        }
         let events = self.life.session.link().has_events();
         let asleep = self.receiving.as_ref().is_some_and(|visit| !visit.may_look(now));
         assert!(!events || !asleep, "a request has come, and nobody was woken");
-        for (visit, serial) in self.replies.iter().filter(|(visit, _)| !visit.may_look(now)) {
+        for (visit, _, serial) in self.replies.iter().filter(|(visit, ..)| !visit.may_look(now)) {
             let ended = self.life.session.has_outcome(visit.key, now);
             assert!(!ended, "the fate of reply {serial} is known, and nobody was woken");
         }
@@ -197,8 +301,13 @@ impl Server {
         let keys = self.life.wakeups();
         if !keys.is_empty() {
             self.receiving.iter_mut().for_each(|visit| visit.hear(&keys));
-            self.replies.iter_mut().for_each(|(visit, _)| visit.hear(&keys));
+            self.replies.iter_mut().for_each(|(visit, ..)| visit.hear(&keys));
+            self.ending.iter_mut().for_each(|visit| visit.hear(&keys));
             self.watches.iter_mut().for_each(|(visit, ..)| visit.hear(&keys));
         }
     }
+}
+
+fn key(caller: Caller) -> (u64, u64) {
+    (caller.life(), caller.id())
 }

@@ -23,6 +23,8 @@ pub(super) struct Terms {
     /// Whether the server leaves those that it has no room for in the pipe.
     pub(super) parks: bool,
     pub(super) reply_timeout: Duration,
+    /// Whether a client ends with its server.
+    pub(super) ends_with_server: bool,
     pub(super) transfers: Transfers,
     /// The largest message that is worth its time over such a FIFO.
     pub(super) largest: usize,
@@ -70,6 +72,7 @@ impl Terms {
             max_waiting: random.pick(&[1, 3, 20, 1000]),
             parks: random.once_in(2),
             reply_timeout: Duration::from_millis(random.pick(&[5, 500, 10_000])),
+            ends_with_server: !immortal && random.once_in(6),
             transfers,
             largest: LARGEST.min(capacity * share),
             patient: !random.once_in(3),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::client::Client;
 use super::ledger::Ledger;
+use super::observers::Shared;
 use super::process::{self, Leaves, Process, ReadOpener, WriteOpener};
 use super::random::Random;
 use super::server::Server;
@@ -32,6 +33,8 @@ pub(super) struct World {
     pub(super) ledger: Ledger,
     /// Actions so far.
     pub(super) actions: u64,
+    /// What each side has gone through.
+    pub(super) changes: Shared,
 }
 
 impl World {
@@ -39,7 +42,12 @@ impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let terms = Terms::draw(&mut random);
-        let ledger = Ledger::new(terms.limit, terms.lossless && terms.stable);
+        Self::on_terms(random, terms)
+    }
+
+    /// What follows from these terms.
+    pub(super) fn on_terms(random: Random, terms: Terms) -> Self {
+        let ledger = Ledger::new(terms.limit, terms.lossless, terms.stable);
         let mut world = Self {
             clock: Clock::starting_at(start()),
             requests: Place::with_pipe(terms.capacity),
@@ -48,6 +56,7 @@ impl World {
             server: None,
             dying: Vec::new(),
             actions: 0,
+            changes: Shared::default(),
             random,
             terms,
             ledger,
@@ -69,7 +78,7 @@ impl World {
         let (replies, requests) = (self.replies.clone(), self.requests.clone());
         let ends = (process::reader(&replies, &process), process::writer(&requests, &process));
         let link = self.link(ends, Limits::of(self.terms.limit));
-        self.client = Some(Client::new(link, process, &self.terms));
+        self.client = Some(Client::new(link, process, &self.terms, &self.changes));
     }
 
     /// Begins a life of the server, after the end of the one before.
@@ -81,7 +90,7 @@ impl World {
         let ends = (process::reader(&requests, &process), process::writer(&replies, &process));
         let Terms { limit: bytes, max_waiting: requests, parks, .. } = self.terms;
         let link = self.link(ends, Limits { bytes, requests, parks });
-        self.server = Some(Server::new(link, process, &self.terms));
+        self.server = Some(Server::new(link, process, &self.terms, &self.changes));
     }
 
     pub(super) fn kill_client(&mut self, leaves: Leaves) {

@@ -1,5 +1,7 @@
 //! The client's process: its calls, and what they end with.
 
+mod ending;
+
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Instant;
@@ -7,13 +9,16 @@ use std::time::Instant;
 use super::ledger::Ledger;
 use super::life::{Life, Visit};
 use super::messages::{self, Serial};
+use super::observers::{ClientObserver, Shared};
 use super::process::{Process, ReadOpener, WriteOpener};
 use super::world::stamp;
 use crate::core::client::{Caller, ClientLimits, Manners};
-use crate::core::errand::{Calling, Cancelling, Errand, Key, Reserving};
+use crate::core::errand::{Calling, Cancelling, Ending, Errand, Key, Reserving};
 use crate::core::event::Verb;
 use crate::core::link::{Directions, Link};
+use crate::core::model::Cause;
 use crate::core::reconnect::Reconnect;
+use crate::core::session::Session;
 use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase};
@@ -33,6 +38,9 @@ pub(super) struct Client {
     pub(super) cancels: Vec<Cancel>,
     /// Calls of which the server has said that nothing more will come.
     over: HashSet<Key>,
+    /// Whoever closes it.
+    ending: Option<Visit<Ending>>,
+    observer: ClientObserver,
 }
 
 /// A call that has not returned to its caller.
@@ -55,13 +63,16 @@ impl Client {
         link: Link<ReadOpener, WriteOpener>,
         process: Rc<Process>,
         terms: &Terms,
+        changes: &Shared,
     ) -> Self {
         let limits = ClientLimits {
             calls: terms.max_in_flight,
             queued_bytes: terms.max_queued,
             stall: terms.stall,
         };
-        let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::OnNextCall };
+        let reconnect =
+            if terms.ends_with_server { Reconnect::Never } else { Reconnect::OnNextCall };
+        let manners = Manners { cancel_abandoned: true, reconnect };
         let first = link.lives().ours;
         let caller = Caller::new(link, limits, manners);
         let life = Life::new(caller, process, terms.patient);
@@ -73,6 +84,8 @@ impl Client {
             places: Vec::new(),
             cancels: Vec::new(),
             over: HashSet::new(),
+            ending: None,
+            observer: ClientObserver::new(changes),
         }
     }
 
@@ -85,7 +98,9 @@ impl Client {
         }
         self.check_heard();
         self.hear();
+        self.observe();
         self.check_wakeups(now);
+        self.notice_end(now, ledger);
     }
 
     /// The first step of a call that has just begun.
@@ -94,7 +109,9 @@ impl Client {
         self.decide(ledger);
         self.check_heard();
         self.hear();
+        self.observe();
         self.check_wakeups(now);
+        self.notice_end(now, ledger);
     }
 
     /// Whether there are as many calls as may be, those to come included.
@@ -115,15 +132,20 @@ impl Client {
         let mut body = self.life.session.request_body(&Options::default());
         body.extend_from_slice(&messages::request(serial, size));
         let head = Head::new(deadline.remaining(now), stamp(now), Options::default());
-        let calling = Calling::request(body, &head, deadline).at(self.places.pop());
-        match self.life.begin(calling, deadline) {
+        let place = if self.is_closing() { None } else { self.places.pop() };
+        let calling = Calling::request(body, &head, deadline).at(place);
+        let began = self.life.begin(calling, deadline);
+        began.iter().for_each(|visit| self.observer.happened.to(visit.key, Cause::Begun));
+        place.into_iter().for_each(|key| self.observer.happened.to(key, Cause::Begun));
+        self.observe();
+        match began {
             Ok(visit) => {
                 ledger.queued(serial, self.first, visit.key);
                 self.calls.push(Call { visit, serial: Some(serial) });
                 Some(serial)
             }
             Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Overloaded);
+                assert_eq!(error.kind(), self.refusal());
                 ledger.call_ended(serial, Err(error), now);
                 None
             }
@@ -133,21 +155,52 @@ impl Client {
     /// Begins a ping; answers whether there was room for it.
     pub(super) fn ping(&mut self, deadline: Deadline) -> bool {
         let began = self.life.begin(Calling::ping(deadline), deadline);
-        let visit = began.inspect_err(|error| assert_eq!(error.kind(), ErrorKind::Overloaded));
+        let visit = began.inspect_err(|error| assert_eq!(error.kind(), self.refusal()));
+        visit.iter().for_each(|visit| self.observer.happened.to(visit.key, Cause::Begun));
+        let begun = visit.is_ok();
         self.calls.extend(visit.ok().map(|visit| Call { visit, serial: None }));
-        self.calls.last().is_some_and(|call| call.serial.is_none())
+        self.observe();
+        begun
     }
 
     /// Asks for a place among the calls in flight.
     pub(super) fn reserve(&mut self, deadline: Deadline) {
-        self.queue.extend(self.life.begin(Reserving::new(deadline), deadline));
+        let visit = self.life.begin(Reserving::new(deadline), deadline);
+        visit.iter().for_each(|visit| self.observer.happened.to(visit.key, Cause::Asked));
+        self.queue.extend(visit);
+        self.observe();
     }
 
     /// Everybody who may looks for what there is.
     pub(super) fn look(&mut self, now: Instant, ledger: &mut Ledger) {
+        self.look_for_end(now, ledger);
+        // Whoever is woken first looks first.
+        let cancels_first = self.calls.len() % 2 == 0;
+        if cancels_first {
+            self.look_for_cancels(now, ledger);
+        }
+        self.look_for_answers(now, ledger);
+        self.look_for_places(now);
+        if !cancels_first {
+            self.look_for_cancels(now, ledger);
+        }
+        self.hear();
+        self.notice_end(now, ledger);
+    }
+
+    fn look_for_answers(&mut self, now: Instant, ledger: &mut Ledger) {
         let mut calls = std::mem::take(&mut self.calls);
         calls.retain_mut(|Call { visit, serial }| {
+            let stalled = self.life.session.has_stalled(now);
+            let late = stalled || visit.deadline.passed(now);
             let outcome = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
+            if outcome.is_some() {
+                self.observer.happened.to(visit.key, Cause::Taken);
+                if late {
+                    self.observer.happened.to(visit.key, Cause::Expired);
+                    self.observer.happened.all(Cause::Unanswered);
+                }
+            }
             match (outcome, serial) {
                 (None, _) => return true,
                 (Some(outcome), Some(serial)) => {
@@ -159,9 +212,7 @@ impl Client {
             false
         });
         self.calls = calls;
-        self.look_for_places(now);
-        self.look_for_cancels(now, ledger);
-        self.hear();
+        self.observe_news();
     }
 
     fn look_for_cancels(&mut self, now: Instant, ledger: &mut Ledger) {
@@ -174,11 +225,13 @@ impl Client {
             match self.life.look(visit, now) {
                 None => return true,
                 Some(Ok(())) => {
+                    self.observer.happened.to(*id, Cause::Left);
                     let owned = self.calls.iter().any(|call| call.visit.key == *id);
                     let over = !owned || self.life.session.is_answered(*id);
                     assert!(over, "a cancel has ended, and its call has not");
                 }
                 Some(Err(error)) => {
+                    self.observer.happened.all(Cause::Poisoned);
                     assert_eq!(error.kind(), ErrorKind::TimedOut);
                     assert!(visit.deadline.passed(now), "too early: {error}");
                     let next = self.life.session.link().lives().ours;
@@ -191,6 +244,7 @@ impl Client {
             false
         });
         self.cancels = cancels;
+        self.observe_news();
     }
 
     /// Has a call stopped.
@@ -206,6 +260,8 @@ impl Client {
         let began = self.life.begin(Cancelling::new(id, deadline), deadline);
         let lingering = began.map(|visit| Visit { lingers: true, ..visit });
         self.cancels.extend(lingering.ok().map(|visit| Cancel { visit, id }));
+        self.observer.happened.to(id, Cause::Cancelled);
+        self.observe();
         self.decide(ledger);
         self.hear();
         serial
@@ -215,6 +271,8 @@ impl Client {
     pub(super) fn drop_cancel(&mut self, at: usize) -> Key {
         let mut cancel = self.cancels.swap_remove(at);
         self.life.leave(&mut cancel.visit);
+        self.observer.happened.to(cancel.id, Cause::Left);
+        self.observe();
         self.hear();
         cancel.id
     }
@@ -224,9 +282,13 @@ impl Client {
         queue.retain_mut(|visit| {
             let place = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
             self.places.extend(place.iter().flatten());
+            if place.is_some() {
+                self.observer.happened.to(visit.key, Cause::Left);
+            }
             place.is_none()
         });
         self.queue = queue;
+        self.observe_news();
     }
 
     /// A call is dropped: its owner no longer wants to know.
@@ -234,6 +296,8 @@ impl Client {
         let mut call = self.calls.swap_remove(at);
         call.serial.into_iter().for_each(|serial| ledger.dropped(serial));
         self.life.leave(&mut call.visit);
+        self.observer.happened.to(call.visit.key, Cause::Dropped);
+        self.observe();
         self.hear();
     }
 
@@ -244,6 +308,8 @@ impl Client {
         let error = visit.errand.fail(&mut self.life.session, error);
         let fate = error.fate().expect("a call that fails has a fate");
         self.life.leave(&mut visit);
+        self.observer.happened.to(visit.key, Cause::Dropped);
+        self.observe();
         if let Some(serial) = serial {
             ledger.call_ended(serial, Err(error), now);
         }
@@ -254,6 +320,9 @@ impl Client {
     pub(super) fn give_place_back(&mut self) -> Option<u64> {
         let place = self.places.pop()?;
         self.life.session.give_place_back(place);
+        self.observer.happened.all(Cause::Freed);
+        self.observer.happened.to(place, Cause::Left);
+        self.observe();
         self.hear();
         Some(place)
     }
@@ -268,6 +337,8 @@ impl Client {
         }
         while let Some(mut visit) = self.queue.pop() {
             self.life.leave(&mut visit);
+            self.observer.happened.to(visit.key, Cause::Left);
+            self.observe();
         }
         while self.give_place_back().is_some() {}
     }
@@ -330,6 +401,9 @@ impl Client {
         for visit in self.queue.iter().filter(|visit| !visit.may_look(now)) {
             assert!(!session.holds_place(visit.key), "there is a place, and nobody was woken");
         }
+        if self.ending.as_ref().is_some_and(|visit| !visit.may_look(now)) {
+            assert!(!session.has_drained(), "the client has closed, and nobody was woken");
+        }
         for Cancel { id, .. } in self.cancels.iter().filter(|one| !one.visit.may_look(now)) {
             assert!(session.is_cancelling(*id), "call {id} is over, and nobody was woken");
         }
@@ -341,6 +415,7 @@ impl Client {
             self.calls.iter_mut().for_each(|call| call.visit.hear(&keys));
             self.queue.iter_mut().for_each(|visit| visit.hear(&keys));
             self.cancels.iter_mut().for_each(|cancel| cancel.visit.hear(&keys));
+            self.ending.iter_mut().for_each(|visit| visit.hear(&keys));
         }
     }
 }
