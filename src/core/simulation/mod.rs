@@ -11,6 +11,7 @@
 //! | `actions.rs`, `faults.rs`, `time.rs` | everything that can happen, in one table |
 //! | `ledger.rs` | what is true of every call, and what anybody may be told of it |
 //! | `observers.rs` | what each side goes through, held against the tables of `core/model` |
+//! | `interleavings.rs` | every order of the steps of one call, instead of those that a seed draws |
 //! | `checks.rs` | what holds after every action, and in the end |
 //! | `peace.rs` | the end: every call is answered, and nobody waits for what never comes |
 //! | `terms.rs` | what one seed settles for its run |
@@ -37,6 +38,7 @@ mod actions;
 mod checks;
 mod client;
 mod faults;
+mod interleavings;
 mod journal;
 mod ledger;
 mod life;
