@@ -27,6 +27,11 @@ pub struct ReceiverStats {
     pub renewals: u64,
     /// Times the path was found to name another FIFO, which was then opened.
     pub replaced: u64,
+    /// Times the end was opened again, for either reason.
+    pub reopened: u64,
+    /// Attempts to open the end that were refused, and made again by the deadline: the path named
+    /// nothing, or another receiver had the FIFO.
+    pub open_refusals: u64,
 }
 
 /// What a sender has done since it was opened.
@@ -43,6 +48,36 @@ pub struct SenderStats {
     pub reconnects: u64,
     /// Times a call failed inside a message, so that the end was closed and its epoch ended.
     pub poisoned: u64,
+    /// Times the end was opened again.
+    pub reopened: u64,
+    /// Attempts to open the end that were refused, and made again by the deadline: nobody read the
+    /// FIFO, the path named nothing, or a sender that is alone had it.
+    pub open_refusals: u64,
+    /// Bytes that are framed and not written by now, framing included.
+    pub queued_bytes: usize,
+}
+
+/// What a reader of plain bytes has seen since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FifoReaderStats {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Reads that gave any.
+    pub reads: u64,
+    /// Times the descriptor was exchanged because the last writer had left.
+    pub reopened: u64,
+}
+
+/// What a writer of plain bytes has done since it was opened. It stays on the FIFO that it has
+/// opened, so there is nothing to say of others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FifoWriterStats {
+    /// Bytes that the FIFO has accepted.
+    pub bytes: u64,
+    /// Writes of which it has accepted any.
+    pub writes: u64,
 }
 
 /// What the two FIFOs of a client or a server have seen since it was opened.
@@ -117,6 +152,15 @@ pub(crate) struct EndStats {
     pub(crate) renewed: u64,
     /// Times it was left because the path names another FIFO.
     pub(crate) replaced: u64,
+    /// Attempts to open it that were refused.
+    pub(crate) refused: u64,
+}
+
+impl EndStats {
+    /// Times it was opened again, whatever for.
+    pub(crate) fn reopened(self) -> u64 {
+        self.opened.saturating_sub(1) + self.renewed
+    }
 }
 
 impl LinkStats {

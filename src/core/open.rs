@@ -13,22 +13,37 @@ use crate::pipe::{Attempt, Opener, Refusal};
 pub(crate) struct Opening {
     schedule: Schedule,
     refusal: Option<Refusal>,
+    /// Attempts that were refused since the first of all.
+    refused: u64,
 }
 
 impl Opening {
     pub(crate) fn new() -> Self {
-        Self { schedule: Schedule::new(), refusal: None }
+        Self { schedule: Schedule::new(), refusal: None, refused: 0 }
+    }
+
+    /// The end is open, or nobody waits for it any more: the next wait begins with short delays.
+    pub(crate) fn end(&mut self) {
+        *self = Self { refused: self.refused, ..Self::new() };
+    }
+
+    /// Attempts that were refused so far.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// One attempt at `now`. The last one is made at the deadline itself, so that a peer which
     /// came a moment before is not missed.
+    #[cold] // An end is opened once and used for long.
     pub(crate) fn step<O: Opener>(
         &mut self,
         opener: &mut O,
         now: Instant,
         deadline: Deadline,
     ) -> Result<Step<O::End>> {
-        match opener.attempt()? {
+        let attempt = opener.attempt()?;
+        self.refused += u64::from(matches!(attempt, Attempt::Refused(_)));
+        match attempt {
             Attempt::Open(end) => Ok(Step::Done(end)),
             Attempt::Refused(refusal) if deadline.passed(now) => Err(refused(refusal)),
             Attempt::Refused(refusal) => {

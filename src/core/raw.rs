@@ -13,7 +13,7 @@ use super::writing_end::WritingEnd;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Opener, Read, Sink, Source, Standing, Write};
-use crate::stats::{EndStats, Tally};
+use crate::stats::{EndStats, FifoReaderStats, FifoWriterStats, Tally};
 
 /// An end that is being opened.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct RawReading<O: Opener> {
     open: ReadingEnd<O::End>,
     opener: O,
     on_end: EndOfWriters,
-    stats: EndStats,
+    stats: FifoReaderStats,
 }
 
 /// An end that is written to.
@@ -39,6 +39,7 @@ pub(crate) struct RawWriting<O: Opener> {
     opener: O,
     stall: Duration,
     stalled: Option<Stalled>,
+    stats: FifoWriterStats,
 }
 
 /// A write that no byte of has moved yet.
@@ -71,7 +72,7 @@ impl<O: Opener> Unopened<O> {
 impl<O: Opener<End: Source>> RawReading<O> {
     /// What `opener` has opened.
     pub(crate) fn new(opener: O, end: O::End, on_end: EndOfWriters, now: Instant) -> Self {
-        let stats = EndStats { opened: 1, ..EndStats::default() };
+        let stats = FifoReaderStats::default();
         Self { open: ReadingEnd::new(end, now), opener, on_end, stats }
     }
 
@@ -90,7 +91,13 @@ impl<O: Opener<End: Source>> RawReading<O> {
 
     /// What is told of this FIFO.
     pub(crate) fn tally(&self) -> Tally {
-        Tally { ends: self.stats, ..Tally::default() }
+        let ends = EndStats { opened: 1, renewed: self.stats.reopened, ..EndStats::default() };
+        Tally { ends, ..Tally::default() }
+    }
+
+    /// What has been read so far.
+    pub(crate) fn stats(&self) -> FifoReaderStats {
+        self.stats
     }
 
     /// Reads what is there into `buffer`; zero is the end.
@@ -104,11 +111,15 @@ impl<O: Opener<End: Source>> RawReading<O> {
             return Ok(Step::Done(0));
         }
         match self.open.read(|end| end.try_read(buffer))? {
-            Read::Bytes(count) => return Ok(Step::Done(count)),
+            Read::Bytes(count) => {
+                self.stats.bytes += count as u64;
+                self.stats.reads += 1;
+                return Ok(Step::Done(count));
+            }
             Read::WritersGone if self.on_end == EndOfWriters::End => return Ok(Step::Done(0)),
             Read::WritersGone => {
                 let standing = self.open.renew()?;
-                self.stats.renewed += u64::from(standing == Standing::Same);
+                self.stats.reopened += u64::from(standing == Standing::Same);
                 same(standing, Phase::Read)?;
             }
             Read::Empty | Read::NoWriterYet => {}
@@ -142,7 +153,13 @@ impl<O: Opener<End: Source>> RawReading<O> {
 impl<O: Opener<End: Sink>> RawWriting<O> {
     /// What `opener` has opened.
     pub(crate) fn new(opener: O, end: O::End, stall: Duration, now: Instant) -> Self {
-        Self { open: WritingEnd::new(end, now), opener, stall, stalled: None }
+        let stats = FifoWriterStats::default();
+        Self { open: WritingEnd::new(end, now), opener, stall, stalled: None, stats }
+    }
+
+    /// What has been written so far.
+    pub(crate) fn stats(&self) -> FifoWriterStats {
+        self.stats
     }
 
     pub(crate) fn opener(&self) -> &O {
@@ -171,6 +188,8 @@ impl<O: Opener<End: Sink>> RawWriting<O> {
         match write.map_err(|error| Error::system(error, Phase::Write))? {
             Write::Bytes(count) => {
                 self.stalled = None;
+                self.stats.bytes += count as u64;
+                self.stats.writes += 1;
                 Ok(Step::Done(count))
             }
             Write::NoReader => Err(Error::new(ErrorKind::PeerClosed, Phase::Write)),

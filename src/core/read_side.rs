@@ -41,7 +41,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
     }
 
     pub(crate) fn stats(&self) -> EndStats {
-        self.stats
+        EndStats { refused: self.opening.refused(), ..self.stats }
     }
 
     /// Whether anybody has had the FIFO open for writing since this end was opened.
@@ -62,7 +62,7 @@ impl<O: Opener<End: Source>> ReadSide<O> {
         let step = self.opening.step(&mut self.opener, now, deadline)?;
         Ok(step.map(|end| {
             self.open = Some(ReadingEnd::new(end, now));
-            self.opening = Opening::new();
+            self.opening.end();
             self.stats.opened += 1;
         }))
     }

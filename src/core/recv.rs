@@ -53,7 +53,9 @@ impl<O: Opener<End: Source>, F: Framing> Incoming<O, F> {
     }
 
     pub(crate) fn stats(&self) -> ReceiverStats {
-        self.messages.stats
+        let ends = self.side.stats();
+        let (reopened, open_refusals) = (ends.reopened(), ends.refused);
+        ReceiverStats { reopened, open_refusals, ..self.messages.stats }
     }
 
     /// What is told of this FIFO.

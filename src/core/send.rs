@@ -69,12 +69,15 @@ impl<O: Opener<End: Sink>, F: Framing> Outgoing<O, F> {
     }
 
     pub(crate) fn stats(&self) -> SenderStats {
-        self.units.stats
+        let ends = self.side.stats();
+        let (reopened, open_refusals) = (ends.reopened(), ends.refused);
+        let queued_bytes = self.units.unit().len() - self.written;
+        SenderStats { reopened, open_refusals, queued_bytes, ..self.units.stats }
     }
 
     /// What is told of this FIFO.
     pub(crate) fn tally(&self) -> Tally {
-        Tally { torn: self.stats().poisoned, ends: self.side.stats(), ..Tally::default() }
+        Tally { torn: self.units.stats.poisoned, ends: self.side.stats(), ..Tally::default() }
     }
 
     /// Opens the end: done once a reader is there.

@@ -31,7 +31,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
     }
 
     pub(crate) fn stats(&self) -> EndStats {
-        self.stats
+        EndStats { refused: self.opening.refused(), ..self.stats }
     }
 
     pub(crate) fn end(&self) -> Option<&O::End> {
@@ -51,7 +51,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
         let step = self.opening.step(&mut self.opener, now, deadline)?;
         Ok(step.map(|end| {
             self.open = Some(WritingEnd::new(end, now));
-            self.opening = Opening::new();
+            self.opening.end();
             self.stats.opened += 1;
         }))
     }
@@ -63,7 +63,7 @@ impl<O: Opener<End: Sink>> WriteSide<O> {
 
     /// Whoever waited for the end has stopped; the next one begins with short delays again.
     pub(crate) fn stop_opening(&mut self) {
-        self.opening = Opening::new();
+        self.opening.end();
     }
 
     pub(crate) fn close(&mut self) {

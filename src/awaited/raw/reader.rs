@@ -12,6 +12,7 @@ use crate::core::raw::RawReading;
 use crate::error::{Error, Phase, Result};
 use crate::front::{FifoReaderOptions, Term};
 use crate::node::{self, ReadEnd, ReadOpener, Trust};
+use crate::stats::FifoReaderStats;
 
 /// Reads bytes from a FIFO, for a protocol of one's own; the awaited form of
 /// [`FifoReader`](crate::FifoReader), and an `AsyncRead` of its runtime.
@@ -52,6 +53,11 @@ impl<R: Runtime> FifoReader<R> {
     /// How many bytes the FIFO holds, where the platform says.
     pub fn capacity(&self) -> Option<usize> {
         self.reading.end().capacity()
+    }
+
+    /// What was read so far.
+    pub fn stats(&self) -> FifoReaderStats {
+        self.reading.stats()
     }
 
     /// Reads what is there into `buffer`; zero is the end.

@@ -11,6 +11,7 @@ use crate::core::raw::RawReading;
 use crate::error::{Error, Phase, Result};
 use crate::front::{FifoReaderOptions, Term};
 use crate::node::{self, ReadEnd, ReadOpener, Trust};
+use crate::stats::FifoReaderStats;
 
 /// Reads bytes from a FIFO, for a protocol of one's own.
 ///
@@ -59,6 +60,11 @@ impl FifoReader {
     /// How many bytes the FIFO holds, where the platform says.
     pub fn capacity(&self) -> Option<usize> {
         self.reading.end().capacity()
+    }
+
+    /// What was read so far.
+    pub fn stats(&self) -> FifoReaderStats {
+        self.reading.stats()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::error::{Error, Phase, Result};
 use crate::front::{FifoWriterOptions, Term};
 use crate::node::{self, Trust, WriteEnd, WriteOpener};
 use crate::pipe::Sink;
+use crate::stats::FifoWriterStats;
 
 /// Writes bytes into a FIFO, for a protocol of one's own; see [`FifoReader`](crate::FifoReader)
 /// for both ends at work.
@@ -44,6 +45,11 @@ impl FifoWriter {
     /// How many bytes the FIFO holds, where the platform says.
     pub fn capacity(&self) -> Option<usize> {
         self.writing.end().capacity()
+    }
+
+    /// What was written so far.
+    pub fn stats(&self) -> FifoWriterStats {
+        self.writing.stats()
     }
 }
 

@@ -4,6 +4,7 @@ mod batches;
 mod calls;
 mod cancels;
 mod closings;
+mod counters;
 mod damage;
 mod departures;
 mod directions;

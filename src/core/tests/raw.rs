@@ -205,3 +205,25 @@ fn nothing_asked_for_is_nothing_waited_for() {
     writing.fill();
     assert!(matches!(writing.write(&[]), Ok(Step::Done(0))));
 }
+
+#[test]
+fn bytes_that_moved_are_counted_and_so_are_the_reads_and_writes_that_moved_them() {
+    let mut reading = Reading::new(EndOfWriters::Wait);
+    assert_eq!(reading.read().unwrap(), None);
+    for bytes in [&b"one"[..], b"three"] {
+        let writer = reading.place.pipe().writer(&reading.place);
+        reading.place.pipe().put(bytes);
+        drop(writer);
+        assert_eq!(reading.read().unwrap().unwrap(), bytes);
+        assert_eq!(reading.read().unwrap(), None, "the next writer is awaited");
+    }
+    let stats = reading.raw.stats();
+    assert_eq!((stats.bytes, stats.reads, stats.reopened), (8, 2, 2));
+
+    let mut writing = Writing::new(1000);
+    for bytes in [&[0; 600][..], &[0; 600], &[0; 600], &[]] {
+        writing.write(bytes).unwrap();
+    }
+    let stats = writing.raw.stats();
+    assert_eq!((stats.bytes, stats.writes), (1000, 2), "the third found no room");
+}
