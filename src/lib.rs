@@ -41,7 +41,9 @@ pub use front::{
 };
 pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};
 pub use probe::Probe;
-pub use stats::{FifoReaderStats, FifoWriterStats, LinkStats, ReceiverStats, SenderStats};
+pub use stats::{
+    FifoReaderStats, FifoWriterStats, LinkStats, ReceiverStats, RoundTrips, SenderStats,
+};
 
 /// A number for a new life of an endpoint, unlike those of its earlier lives.
 fn new_epoch() -> u64 {

@@ -1,6 +1,12 @@
 //! Counters that endpoints keep: plain numbers, cheap enough to be always on.
 
+mod link;
+mod round_trips;
+
 use std::time::Duration;
+
+pub use link::LinkStats;
+pub use round_trips::RoundTrips;
 
 /// What a receiver has seen since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,44 +86,6 @@ pub struct FifoWriterStats {
     pub writes: u64,
 }
 
-/// What the two FIFOs of a client or a server have seen since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LinkStats {
-    /// Events that came: requests or replies, and control.
-    pub events: u64,
-    /// Frames addressed to an earlier life, and replies that nobody waits for any more.
-    pub late: u64,
-    /// Requests that had expired before they were handed out.
-    pub expired: u64,
-    /// Replies that were not sent, because the client left, did not read, or had cancelled the call.
-    pub unanswered: u64,
-    /// Calls that were cancelled: those of a client, and those of which a server had the request.
-    pub cancelled: u64,
-    /// Times the peer did not acknowledge a cancel, so that this life of the endpoint was ended and
-    /// another one begun.
-    pub poisoned: u64,
-    /// Bytes that were of no frame and were skipped.
-    pub skipped_bytes: u64,
-    /// Frames and messages that were cut off, overwritten or given up midway.
-    pub torn: u64,
-    /// Whole frames of another version or an unknown kind.
-    pub unknown: u64,
-    /// Messages refused because they exceed the limit.
-    pub too_large: u64,
-    /// Requests refused because too many waited.
-    pub overloaded: u64,
-    /// Times the peer was given up because it did not read; see
-    /// [`ServerOptions::stall_timeout`](crate::ServerOptions::stall_timeout).
-    pub evicted: u64,
-    /// Goodbyes that came: peers that left on purpose, and not by death.
-    pub farewells: u64,
-    /// Times the peer that reads from us has left.
-    pub peers_lost: u64,
-    /// Times a path was found to name another FIFO, which was then opened.
-    pub replaced: u64,
-}
-
 /// What an end of one FIFO has been through, as far as [events](crate::trace) tell of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -160,28 +128,5 @@ impl EndStats {
     /// Times it was opened again, whatever for.
     pub(crate) fn reopened(self) -> u64 {
         self.opened.saturating_sub(1) + self.renewed
-    }
-}
-
-impl LinkStats {
-    /// The sum of two shares.
-    pub(crate) fn plus(self, other: Self) -> Self {
-        Self {
-            events: self.events + other.events,
-            late: self.late + other.late,
-            expired: self.expired + other.expired,
-            unanswered: self.unanswered + other.unanswered,
-            cancelled: self.cancelled + other.cancelled,
-            poisoned: self.poisoned + other.poisoned,
-            skipped_bytes: self.skipped_bytes + other.skipped_bytes,
-            torn: self.torn + other.torn,
-            unknown: self.unknown + other.unknown,
-            too_large: self.too_large + other.too_large,
-            overloaded: self.overloaded + other.overloaded,
-            evicted: self.evicted + other.evicted,
-            farewells: self.farewells + other.farewells,
-            peers_lost: self.peers_lost + other.peers_lost,
-            replaced: self.replaced + other.replaced,
-        }
     }
 }

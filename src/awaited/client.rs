@@ -178,9 +178,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         self.hub.with(|caller| caller.in_flight())
     }
 
-    /// What this client has seen so far.
+    /// What this client has counted so far.
     pub fn stats(&self) -> LinkStats {
-        self.hub.with(|caller| caller.link().stats())
+        self.hub.with(|caller| caller.stats())
     }
 
     async fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
@@ -213,8 +213,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         phase: Phase,
     ) -> Result<Event> {
         let calling = self.calling(request, options, term)?;
-        let place = self.turn_to_call(term).await?;
-        let calling = calling.at(place.as_ref().map(Place::key));
+        let (calling, _place) = self.turn_to_call(calling, term).await?;
         self.run(span, calling, term, phase).await
     }
 
@@ -222,19 +221,23 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         let span = self.span();
         let begun = async {
             let calling = self.calling(request, Options::default(), term)?;
-            let place = self.turn_to_call(term).await?;
-            let calling = calling.at(place.as_ref().map(Place::key));
+            let (calling, _place) = self.turn_to_call(calling, term).await?;
             InFlight::begin(self, calling, span.clone(), term).await
         };
         span.clone().around(begun).await
     }
 
     /// Waits for a place among the calls in flight, where calls do that.
-    pub(super) async fn turn_to_call(&self, term: Term) -> Result<Option<Place<R>>> {
-        match self.wait_when_full {
-            true => self.place(term).await.map(Some),
-            false => Ok(None),
+    pub(super) async fn turn_to_call(
+        &self,
+        calling: Calling,
+        term: Term,
+    ) -> Result<(Calling, Option<Place<R>>)> {
+        if !self.wait_when_full {
+            return Ok((calling, None));
         }
+        let place = self.place(term).await?;
+        Ok((calling.at(Some(place.key())).since(self.hub.now()), Some(place)))
     }
 
     async fn run(&self, span: &Span, calling: Calling, term: Term, phase: Phase) -> Result<Event> {
@@ -260,7 +263,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         // A notification that was written is to be worked on, however late.
         let left = term.deadline.remaining(now).filter(|_| !options.quiet);
         let head = Head::new(left, sys::monotonic_ns(now), options);
-        Ok(Calling::request(body, &head, term.deadline))
+        Ok(Calling::request(body, &head, term.deadline).since(now))
     }
 
     /// The value that a call was answered with.

@@ -246,9 +246,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         self.turn.with(|caller| caller.in_flight())
     }
 
-    /// What this client has seen so far.
+    /// What this client has counted so far.
     pub fn stats(&self) -> LinkStats {
-        self.turn.with(|caller| caller.link().stats())
+        self.turn.with(|caller| caller.stats())
     }
 
     fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
@@ -309,7 +309,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         // A notification that was written is to be worked on, however late.
         let left = term.deadline.remaining(now).filter(|_| !options.quiet);
         let head = Head::new(left, sys::monotonic_ns(now), options);
-        let calling = Calling::request(body, &head, term.deadline);
+        let calling = Calling::request(body, &head, term.deadline).since(now);
         Ok((calling.at(place), now))
     }
 

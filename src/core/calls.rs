@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::time::Instant;
 
 use super::event::{Event, Verb};
 use super::outbox::{Outbox, Ticket};
 use super::streams::{Inflow, Outflow, Streams};
 use super::wire::Options;
 use crate::error::{ErrorKind, Fate};
+use crate::stats::RoundTrips;
 
 /// The calls of one client that have not returned to their callers.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub(crate) struct Calls {
     queue: BTreeSet<CallId>,
     /// Places that are held for a call to come.
     held: BTreeSet<CallId>,
+    round_trips: RoundTrips,
 }
 
 /// Pings that wait for their answers: more of them say nothing new.
@@ -39,6 +42,7 @@ struct Call {
     ticket: Ticket,
     wants: Wants,
     streams: Option<Box<Streams>>,
+    began: Option<Instant>,
     answer: Option<Answer>,
 }
 
@@ -47,6 +51,8 @@ struct Call {
 pub(crate) struct Asks {
     pub(crate) wants: Wants,
     streams: Option<Box<Streams>>,
+    /// When it began, where its round trip is timed.
+    began: Option<Instant>,
 }
 
 impl Asks {
@@ -57,11 +63,18 @@ impl Asks {
             Options { window: Some(_), .. } => Wants::Replies,
             _ => Wants::Reply,
         };
-        Self { wants, streams: Streams::of_client(options) }
+        Self { wants, streams: Streams::of_client(options), began: None }
+    }
+
+    /// What it waits for comes of a round trip that begins now. One that carries a stream takes as
+    /// long as that lasts, which says nothing.
+    pub(crate) fn since(self, now: Instant) -> Self {
+        let is_one_round_trip = self.wants == Wants::Reply && self.streams.is_none();
+        Self { began: is_one_round_trip.then_some(now), ..self }
     }
 
     pub(crate) fn for_a_pong() -> Self {
-        Self { wants: Wants::Pong, streams: None }
+        Self { wants: Wants::Pong, streams: None, began: None }
     }
 }
 
@@ -130,6 +143,7 @@ impl Calls {
             wakeups: Vec::new(),
             queue: BTreeSet::new(),
             held: BTreeSet::new(),
+            round_trips: RoundTrips::default(),
         }
     }
 
@@ -217,13 +231,18 @@ impl Calls {
     }
 
     pub(crate) fn begin(&mut self, id: CallId, ticket: Ticket, asks: Asks) {
-        let Asks { wants, streams } = asks;
+        let Asks { wants, streams, began } = asks;
         match wants {
             Wants::Reply | Wants::Replies => {}
             Wants::Pong => self.pings += 1,
             Wants::Nothing => self.await_writing(ticket, id),
         }
-        self.open.insert(id, Call { ticket, wants, streams, answer: None });
+        self.open.insert(id, Call { ticket, wants, streams, began, answer: None });
+    }
+
+    /// How long the calls took that were answered.
+    pub(crate) fn round_trips(&self) -> &RoundTrips {
+        &self.round_trips
     }
 
     pub(crate) fn ticket(&self, id: CallId) -> Option<Ticket> {
@@ -277,12 +296,16 @@ impl Calls {
         Some(streams)
     }
 
-    /// Gives a call its answer; gives the event back where no such call waits for one.
-    pub(crate) fn answer(&mut self, event: Event) -> Option<Event> {
+    /// Gives a call its answer, read at `now`; gives the event back where no such call waits for
+    /// one.
+    pub(crate) fn answer(&mut self, event: Event, now: Instant) -> Option<Event> {
         match self.open.get_mut(&event.id) {
             Some(call) if call.answer.is_none() && call.wants.is(event.verb) => {
                 self.wakeups.push(event.id);
                 call.answer = Some(Answer::Event(event));
+                if let Some(began) = call.began {
+                    self.round_trips.record(now.saturating_duration_since(began));
+                }
                 None
             }
             _ => Some(event),

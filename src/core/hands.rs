@@ -4,11 +4,13 @@
 //! may cancel it or leave, and whoever has it can learn that nobody wants the answer.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::errand::Key;
 use super::outbox::Ticket;
 use super::streams::Streams;
 use super::wire::Options;
+use crate::stats::RoundTrips;
 
 /// Whose requests are in hand.
 #[derive(Debug, Default)]
@@ -18,6 +20,9 @@ pub(crate) struct Hands {
     wanted: usize,
     /// Those that are to be worked on, and that nobody ever waited for.
     quiet: usize,
+    /// When requests were taken up whose answers were queued since the time was known last.
+    untimed: Vec<Instant>,
+    times: RoundTrips,
 }
 
 /// Whom a reply is for.
@@ -34,6 +39,9 @@ struct Hand {
     /// Whether nobody ever waited for an answer.
     quiet: bool,
     streams: Option<Box<Streams>>,
+    /// Since when it is, where the time until its answer says how long the work takes: it does not
+    /// where streams do.
+    since: Option<Instant>,
     /// The keys of those that wait to hear that nobody wants the answer.
     watchers: Vec<Key>,
 }
@@ -113,10 +121,11 @@ impl Hands {
     }
 
     /// A request with these options is handed out.
-    pub(crate) fn take_up(&mut self, caller: Caller, options: &Options) {
+    pub(crate) fn take_up(&mut self, caller: Caller, options: &Options, now: Instant) {
         let (quiet, streams) = (options.quiet, Streams::of_server(options));
         *self.count_of(quiet) += 1;
-        let hand = Hand { state: State::Running, quiet, streams, watchers: Vec::new() };
+        let since = streams.is_none().then_some(now);
+        let hand = Hand { state: State::Running, quiet, streams, since, watchers: Vec::new() };
         self.open.insert(caller, hand);
     }
 
@@ -135,6 +144,20 @@ impl Hands {
         if let Some(hand) = hand.filter(|hand| matches!(hand.state, State::Replying(_))) {
             hand.state = State::Running;
         }
+    }
+
+    /// Times the answers that were queued since this was called last: what is queued is stepped at
+    /// once, so that the time of that step is theirs.
+    #[inline]
+    pub(crate) fn time_answers(&mut self, now: Instant) {
+        while let Some(since) = self.untimed.pop() {
+            self.times.record(now.saturating_duration_since(since));
+        }
+    }
+
+    /// How long requests were in hand until their answers were queued.
+    pub(crate) fn times(&self) -> &RoundTrips {
+        &self.times
     }
 
     fn count_of(&mut self, quiet: bool) -> &mut usize {
@@ -174,6 +197,7 @@ impl Hands {
     pub(crate) fn replying(&mut self, caller: Caller, ticket: Ticket) {
         if let Some(hand) = self.open.get_mut(&caller) {
             hand.state = State::Replying(ticket);
+            self.untimed.extend(hand.since);
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod step;
 pub(crate) mod streams;
+pub(crate) mod traffic;
 pub(crate) mod units;
 pub(crate) mod wire;
 pub(crate) mod write_side;

@@ -11,6 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
 use crate::probe::Probe;
+use crate::stats::{LinkStats, RoundTrips};
 
 /// A machine that moves events over a link, for waiters that it knows by keys.
 pub(crate) trait Session {
@@ -41,6 +42,14 @@ pub(crate) trait Session {
 
     /// Calls that wait for their replies, or requests that are not answered.
     fn in_flight(&self) -> usize;
+
+    /// How long calls took, or answers.
+    fn times(&self) -> &RoundTrips;
+
+    /// What this side has seen so far.
+    fn stats(&self) -> LinkStats {
+        LinkStats { times: *self.times(), in_flight: self.in_flight(), ..self.link().stats() }
+    }
 
     /// What this side knows of the connection.
     fn probe(&mut self, now: Instant) -> Probe {

@@ -262,9 +262,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         hub.with(|answerer| answerer.probe(now))
     }
 
-    /// What this server has seen so far.
+    /// What this server has counted so far.
     pub fn stats(&self) -> LinkStats {
-        self.shared.hub.with(|answerer| answerer.link().stats())
+        self.shared.hub.with(|answerer| answerer.stats())
     }
 
     /// The next request as long as there are fewer handlers than may run, or the next handler that

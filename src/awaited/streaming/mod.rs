@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::future::Future;
 
 use super::Runtime;
-use super::client::{Call, Machine, Place};
+use super::client::{Call, Machine};
 use super::hub::{Handle, Visit};
 use crate::codec::Codec;
 use crate::core::calls::CallId as Id;
@@ -80,8 +80,7 @@ where
         let span = client.span();
         let begun = async {
             let calling = client.calling(request, options, term)?;
-            let place = client.turn_to_call(term).await?;
-            let calling = calling.at(place.as_ref().map(Place::key));
+            let (calling, _place) = client.turn_to_call(calling, term).await?;
             client.hub.run(Beginning::new(calling), term, Phase::Reply).await
         };
         let id = span.clone().around(begun).await?;

@@ -253,9 +253,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         self.shared.turn.with(|answerer| answerer.probe(Instant::now()))
     }
 
-    /// What this server has seen so far.
+    /// What this server has counted so far.
     pub fn stats(&self) -> LinkStats {
-        self.shared.turn.with(|answerer| answerer.link().stats())
+        self.shared.turn.with(|answerer| answerer.stats())
     }
 
     fn next(&mut self, term: Term) -> Result<Option<Request<Req, Rep, C>>> {

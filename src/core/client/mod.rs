@@ -23,6 +23,7 @@ use super::wire::{self, Head, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
+use crate::stats::RoundTrips;
 
 /// Many calls over one link. Every method is one step and waits for nothing.
 #[derive(Debug)]
@@ -186,7 +187,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         let stepped = self.link.step(now, directions);
         let was_full = self.link.is_full();
         while let Some(event) = self.link.next_event() {
-            self.hear(event);
+            self.hear(event, now);
         }
         // Behind the events: a reply that came before its server left is a reply.
         if let Some(departure) = self.link.take_departure() {
@@ -212,7 +213,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
     }
 
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: Event, now: Instant) {
         #[cfg(test)]
         self.heard.push((event.id, event.verb));
         let left_over = match event.verb {
@@ -225,7 +226,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 // An answer is to somebody: one to whoever reads is to nobody.
                 let unclaimed = match event.to {
                     0 => Some(event),
-                    _ => self.calls.answer(event),
+                    _ => self.calls.answer(event, now),
                 };
                 self.link.stats.late += u64::from(unclaimed.is_some());
                 unclaimed
@@ -293,6 +294,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
 
     fn in_flight(&self) -> usize {
         self.calls.len()
+    }
+
+    fn times(&self) -> &RoundTrips {
+        self.calls.round_trips()
     }
 
     fn begin_close(&mut self) -> Key {

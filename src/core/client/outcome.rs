@@ -50,7 +50,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// Gives a call up, and says what it was waiting for.
+    #[cold] // Most calls are answered.
     pub(crate) fn expire(&mut self, id: CallId) -> Error {
+        self.link.stats.expired += 1;
         let not_open = self.link.writer_refused();
         let heard = self.calls.is_acknowledged(id);
         match self.give_up(id) {

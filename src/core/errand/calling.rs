@@ -45,6 +45,12 @@ impl Calling {
         self.answered = true;
     }
 
+    /// Its round trip begins now.
+    pub(crate) fn since(mut self, now: Instant) -> Self {
+        self.asks = self.asks.map(|asks| asks.since(now));
+        self
+    }
+
     /// Begins at the place that was [reserved](super::Reserving) for it, if there is one.
     pub(crate) fn at(mut self, place: Option<Key>) -> Self {
         self.place = place;

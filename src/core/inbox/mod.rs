@@ -16,6 +16,7 @@ use super::event::{Event, Lives, Verb};
 #[cfg(test)]
 use super::model::{Cause, Causes};
 use super::outbox::Outbox;
+use super::traffic::Traffic;
 use super::wire::{Head, Remaining, SkipReason};
 use crate::pipe::{Read, Source};
 use crate::stats::LinkStats;
@@ -58,6 +59,7 @@ pub(crate) struct Inbox {
     shunned: u64,
     /// The life that has said goodbye; zero for none.
     farewell: u64,
+    received: Traffic,
     pub(crate) stats: LinkStats,
     /// What has come since somebody asked.
     #[cfg(test)]
@@ -134,6 +136,7 @@ impl Inbox {
             leaver: 0,
             shunned: 0,
             farewell: 0,
+            received: Traffic::default(),
             stats: LinkStats::default(),
             #[cfg(test)]
             came: Vec::new(),
@@ -178,6 +181,11 @@ impl Inbox {
     /// Events that wait to be taken.
     pub(crate) fn waiting(&self) -> usize {
         self.events.len()
+    }
+
+    /// Messages that were taken in.
+    pub(crate) fn received(&self) -> Traffic {
+        self.received
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -355,6 +363,7 @@ impl Inbox {
         #[cfg(test)]
         self.note(event.verb, event.key(), event.to, How::Whole);
         self.stats.events += 1;
+        self.received.count(&event);
         match event.verb {
             Verb::Ping => self.asks.push(Ask::Ping(event)),
             Verb::Item | Verb::End | Verb::Credit if !self.hears_a_server => {

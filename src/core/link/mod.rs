@@ -3,6 +3,7 @@
 //! A step writes what there is room for *and* reads what is there, so that neither direction ever
 //! waits for the other: two peers that write to each other at the same time cannot block.
 
+mod counting;
 mod departing;
 #[cfg(test)]
 mod inspect;
@@ -22,7 +23,7 @@ use super::write_side::WriteSide;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Source};
-use crate::stats::{Eviction, LinkStats, Tally};
+use crate::stats::{Eviction, LinkStats};
 
 /// Both directions of a session.
 #[derive(Debug)]
@@ -260,23 +261,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     #[cfg(test)]
     pub(crate) fn lives(&self) -> Lives {
         self.inbox.lives()
-    }
-
-    /// What has been seen so far.
-    pub(crate) fn stats(&self) -> LinkStats {
-        self.inbox.stats.plus(self.stats)
-    }
-
-    /// What is told of the FIFO that comes in.
-    pub(crate) fn incoming_tally(&self) -> Tally {
-        let LinkStats { skipped_bytes, torn, .. } = self.inbox.stats;
-        Tally { skipped_bytes, torn, ends: self.incoming.stats(), ..Tally::default() }
-    }
-
-    /// What is told of the FIFO that goes out.
-    pub(crate) fn outgoing_tally(&self) -> Tally {
-        let (evicted, last_eviction) = (self.stats.evicted, self.last_eviction);
-        Tally { ends: self.outgoing.stats(), evicted, last_eviction, ..Tally::default() }
     }
 
     /// Opens the incoming FIFO.

@@ -58,6 +58,7 @@ impl Outbox {
 
     pub(super) fn finished(&mut self, entry: Entry) {
         self.finished.push(entry.ticket);
+        self.sent.count(&entry.event);
         self.left(&entry);
         self.recycle(entry.event.body);
     }

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::event::{Event, Lives};
+use super::traffic::Traffic;
 use crate::error::Fate;
 use crate::pipe::{Sink, Write};
 
@@ -38,6 +39,7 @@ pub(crate) struct Outbox {
     finished: Vec<Ticket>,
     /// Bodies whose memory can be used again.
     spare: Vec<Vec<u8>>,
+    sent: Traffic,
 }
 
 /// Names an event on its way out.
@@ -216,6 +218,11 @@ impl Outbox {
     /// Bytes of the bodies that are not wholly written.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queued_bytes
+    }
+
+    /// What was wholly written.
+    pub(crate) fn sent(&self) -> Traffic {
+        self.sent
     }
 
     /// Events that are not wholly written.

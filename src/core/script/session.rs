@@ -151,13 +151,13 @@ impl Session {
         message: &[u8],
         timeout: Duration,
     ) -> Result<Call> {
-        let (deadline, ns) = (Deadline::after(self.clock.now, timeout), self.clock.ns());
+        let (now, ns) = (self.clock.now, self.clock.ns());
         let mut body = self.client().request_body(&options);
         body.extend_from_slice(message);
         let left = Some(timeout).filter(|_| !options.quiet);
         Head::new(left, ns, options).write(&mut body);
-        let id = self.client().call(body, Asks::of(&options), None)?;
-        Ok(Call { id, deadline })
+        let id = self.client().call(body, Asks::of(&options).since(now), None)?;
+        Ok(Call { id, deadline: Deadline::after(now, timeout) })
     }
 
     /// Begins a ping with this much time.

@@ -51,7 +51,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// How much there is to do.
     pub(crate) fn load(&mut self) -> Load {
         Load {
-            taken: self.taken,
+            taken: self.link.stats.taken,
             in_hand: self.hands.len() as u64,
             waiting: self.link.waiting() as u64,
             queued_bytes: self.link.outbox().queued_bytes() as u64,

@@ -23,6 +23,7 @@ use super::wire::{FailureCode, Head, Options, Unreadable};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
+use crate::stats::RoundTrips;
 
 /// Requests in, replies out. Every method is one step and waits for nothing.
 #[derive(Debug)]
@@ -40,8 +41,6 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
     hands: Hands,
-    /// Requests that were ever handed out.
-    taken: u64,
     /// Replies among them that nobody wants any more, and why.
     lost: Vec<(Ticket, Unwanted)>,
     /// The client that is here now; zero for none.
@@ -123,7 +122,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             unheard: false,
             awaited: 0,
             hands: Hands::default(),
-            taken: 0,
             lost: Vec::new(),
             client: 0,
             seen_off: false,
@@ -143,6 +141,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Moves bytes.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
+        self.hands.time_answers(now);
         let read = std::mem::take(&mut self.unheard) || directions.read;
         let stepped = self.link.step(now, Directions { read, ..directions });
         let hung_up = self.link.take_hang_up();
@@ -233,8 +232,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
-            self.hands.take_up(caller, &options);
-            self.taken += 1;
+            self.hands.take_up(caller, &options, now);
+            self.link.stats.taken += 1;
             return Ok(Some(Asked { caller, body: event.body, message_at, options, deadline }));
         }
         if self.hung_up && self.on_end == EndOfWriters::End {
@@ -297,6 +296,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Answerer<R, W> {
 
     fn in_flight(&self) -> usize {
         self.hands.len()
+    }
+
+    fn times(&self) -> &RoundTrips {
+        self.hands.times()
     }
 
     fn begin_close(&mut self) -> Key {

@@ -1,5 +1,7 @@
 //! Places among the calls in flight: held for one, given to the next, first come first served.
 
+use std::time::Instant;
+
 use crate::core::calls::{Asks, Calls};
 use crate::core::event::{Event, Verb};
 use crate::core::wire::Options;
@@ -32,7 +34,7 @@ fn whoever_asked_first_is_woken_with_the_place_of_a_call_that_has_ended() {
     calls.reserve(3);
     calls.reserve(4);
     assert!(!calls.holds(3) && !calls.holds(4));
-    assert!(calls.answer(reply(2)).is_none());
+    assert!(calls.answer(reply(2), Instant::now()).is_none());
     calls.wakeups().clear();
     assert!(calls.take(2).is_some());
     assert_eq!(std::mem::take(calls.wakeups()), [3]);
