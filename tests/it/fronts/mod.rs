@@ -3,6 +3,7 @@
 mod calls;
 mod cancels;
 mod closings;
+mod counters;
 mod notifications;
 mod one_way;
 mod raw;
@@ -22,7 +23,10 @@ use std::time::{Duration, Instant};
 
 use fifowire::awaited::{Call, Download, FifoReader, FifoWriter, Payload, ReplySink};
 use fifowire::codec::Bytes;
-use fifowire::{EndOfWriters, Error, ErrorKind, LinkStats, Pair, Pong, Probe, Result};
+use fifowire::{
+    EndOfWriters, Error, ErrorKind, FifoReaderStats, FifoWriterStats, LinkStats, Pair, Pong, Probe,
+    ReceiverStats, Result, SenderStats,
+};
 use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt as _;
 
@@ -61,12 +65,14 @@ pub(crate) trait Front: 'static {
     fn feed(sender: &mut Self::Sender, message: &[u8]) -> impl Future<Output = Result<()>>;
     fn flush(sender: &mut Self::Sender) -> impl Future<Output = Result<()>>;
     fn close(sender: &mut Self::Sender) -> impl Future<Output = Result<()>>;
+    fn sender_stats(sender: &Self::Sender) -> SenderStats;
 
     fn receiver(path: &Path, end: EndOfWriters) -> impl Future<Output = Result<Self::Receiver>>;
     fn recv(
         receiver: &mut Self::Receiver,
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<u8>>>;
+    fn receiver_stats(receiver: &Self::Receiver) -> ReceiverStats;
 
     fn client(pair: &Pair, capacity: usize) -> impl Future<Output = Result<Self::Client>>;
     fn call(
@@ -167,10 +173,12 @@ pub(crate) trait Front: 'static {
         reader: &mut Self::Reader,
         buffer: &mut [u8],
     ) -> impl Future<Output = io::Result<usize>>;
+    fn reader_stats(reader: &Self::Reader) -> FifoReaderStats;
 
     /// A writer of bytes that may stall for so long.
     fn writer(path: &Path, stall: Duration) -> impl Future<Output = Result<Self::Writer>>;
     fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> impl Future<Output = io::Result<()>>;
+    fn writer_stats(writer: &Self::Writer) -> FifoWriterStats;
 }
 
 /// The largest message of any scenario, and the limit of every client here.
@@ -258,12 +266,20 @@ impl Front for Blocking {
         sender.close()
     }
 
+    fn sender_stats(sender: &Self::Sender) -> SenderStats {
+        sender.stats()
+    }
+
     async fn receiver(path: &Path, end: EndOfWriters) -> Result<Self::Receiver> {
         fifowire::Receiver::options().codec(Bytes).end_of_writers(end).open(path)
     }
 
     async fn recv(receiver: &mut Self::Receiver, timeout: Duration) -> Result<Vec<u8>> {
         receiver.recv_timeout(timeout)
+    }
+
+    fn receiver_stats(receiver: &Self::Receiver) -> ReceiverStats {
+        receiver.stats()
     }
 
     async fn client(pair: &Pair, capacity: usize) -> Result<Self::Client> {
@@ -481,8 +497,16 @@ impl Front for Blocking {
         io::Read::read(reader, buffer)
     }
 
+    fn reader_stats(reader: &Self::Reader) -> FifoReaderStats {
+        reader.stats()
+    }
+
     async fn writer(path: &Path, stall: Duration) -> Result<Self::Writer> {
         fifowire::FifoWriter::options().stall_timeout(stall).open_timeout(stall).open(path)
+    }
+
+    fn writer_stats(writer: &Self::Writer) -> FifoWriterStats {
+        writer.stats()
     }
 
     async fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> io::Result<()> {
@@ -599,6 +623,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         sender.close().await
     }
 
+    fn sender_stats(sender: &Self::Sender) -> SenderStats {
+        sender.stats()
+    }
+
     async fn receiver(path: &Path, end: EndOfWriters) -> Result<Self::Receiver> {
         let options = fifowire::awaited::Receiver::<R, _>::options().codec(Bytes);
         options.end_of_writers(end).open(path).await
@@ -606,6 +634,10 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     async fn recv(receiver: &mut Self::Receiver, timeout: Duration) -> Result<Vec<u8>> {
         receiver.recv_timeout(timeout).await
+    }
+
+    fn receiver_stats(receiver: &Self::Receiver) -> ReceiverStats {
+        receiver.stats()
     }
 
     async fn client(pair: &Pair, capacity: usize) -> Result<Self::Client> {
@@ -831,9 +863,17 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
         R::read(reader, buffer).await
     }
 
+    fn reader_stats(reader: &Self::Reader) -> FifoReaderStats {
+        reader.stats()
+    }
+
     async fn writer(path: &Path, stall: Duration) -> Result<Self::Writer> {
         let options = fifowire::awaited::FifoWriter::<R>::options().stall_timeout(stall);
         options.open_timeout(stall).open(path).await
+    }
+
+    fn writer_stats(writer: &Self::Writer) -> FifoWriterStats {
+        writer.stats()
     }
 
     async fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> io::Result<()> {
