@@ -5,7 +5,7 @@
 //! that has already turned out to be cut off.
 
 use super::header::announced_length;
-use super::seal::{FIND_MAGIC, apply_mask};
+use super::seal::{FIND_MAGIC, apply_mask, checksum};
 use super::{HEADER_LEN, Header, MAGIC, MASK_LEN, MAX_FRAME, TRAILER_LEN, VERSION};
 
 /// What stands at the start of the unread bytes.
@@ -129,7 +129,7 @@ fn magic_prefix(bytes: &[u8]) -> usize {
 fn checksum_holds(frame: &[u8]) -> bool {
     frame
         .split_last_chunk::<TRAILER_LEN>()
-        .is_some_and(|(body, trailer)| crc32fast::hash(body) == u32::from_le_bytes(*trailer))
+        .is_some_and(|(body, trailer)| checksum(body) == u32::from_le_bytes(*trailer))
 }
 
 /// Takes the mask off; answers how many bytes the mask itself takes, or `None` where the payload

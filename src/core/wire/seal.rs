@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use crc32fast::Hasher;
 use memchr::memmem::Finder;
 
 use super::{Flags, HEADER_LEN, Header, MAGIC, MASK_LEN, TRAILER_LEN};
@@ -45,8 +46,17 @@ fn finish(unit: &mut Vec<u8>, start: usize) {
     let length = (unit.len() - start - HEADER_LEN) as u32;
     let at = start + Header::LENGTH_AT;
     unit[at..at + 4].copy_from_slice(&length.to_le_bytes());
-    let checksum = crc32fast::hash(&unit[start..]);
+    let checksum = checksum(&unit[start..]);
     unit.extend_from_slice(&checksum.to_le_bytes());
+}
+
+/// The checksum of a frame, as it stands behind it.
+pub(super) fn checksum(frame: &[u8]) -> u32 {
+    // Making one asks what the processor can do, which is the same every time.
+    static FRESH: LazyLock<Hasher> = LazyLock::new(Hasher::new);
+    let mut hasher = FRESH.clone();
+    hasher.update(frame);
+    hasher.finalize()
 }
 
 /// Whether payload and checksum could make a reader look for a frame in the wrong place: they
