@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::deadline::Deadline;
 use crate::sys;
 
 /// How long a waiter looks again before it sleeps, unless told otherwise: about two wake-ups of an
@@ -36,7 +37,8 @@ pub(crate) struct Pause {
 /// One wait.
 #[derive(Debug)]
 pub(crate) struct Spell {
-    began: Instant,
+    /// When it is no longer a quick one.
+    until: Deadline,
     looks: u32,
     awake: bool,
 }
@@ -85,7 +87,7 @@ impl Pause {
     pub(crate) fn begin(&mut self, now: Instant) -> Spell {
         let awake = self.skip == 0 && !self.limit.is_zero();
         self.skip = self.skip.saturating_sub(1);
-        Spell { began: now, looks: 0, awake }
+        Spell { until: Deadline::after(now, self.limit), looks: 0, awake }
     }
 
     /// How to let a moment pass before looking again; `None` where it is time to sleep.
@@ -94,8 +96,7 @@ impl Pause {
             return None;
         }
         spell.looks += 1;
-        let spent =
-            now.saturating_duration_since(spell.began) >= self.limit || spell.looks > MOST_LOOKS;
+        let spent = spell.until.passed(now) || spell.looks > MOST_LOOKS;
         if spent || (self.one_core && spell.looks > HAND_OVERS) {
             spell.awake = false;
             self.misses = (self.misses + 1).min(MOST_MISSES);
@@ -107,7 +108,7 @@ impl Pause {
 
     /// The wait has ended with what it waited for.
     pub(crate) fn end(&mut self, spell: &Spell, now: Instant) {
-        let quick = now.saturating_duration_since(spell.began) < self.limit;
+        let quick = !spell.until.passed(now);
         // A core that was handed over as often as it may be was handed over in vain, however quick
         // the end came then; more of spinning would have met it.
         if quick && (spell.awake || !self.one_core) {
