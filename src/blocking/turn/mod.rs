@@ -51,9 +51,6 @@ struct State<S> {
     spare: Vec<Arc<Condvar>>,
 }
 
-/// A visit that has begun, and the lock.
-type Begun<'a, S, E> = (Visit<'a, S, E>, MutexGuard<'a, State<S>>);
-
 /// A thread that sleeps on the descriptors.
 #[derive(Debug)]
 struct Leader {
@@ -156,7 +153,9 @@ impl<S: Shared> Turn<S> {
         term: Term,
         phase: Phase,
     ) -> Result<E::Answer> {
-        let (visit, state) = self.begin(span, errand, now, term, phase)?;
+        // It stays where it is: to hand it on would be to copy it.
+        let mut visit = Visit::new(self, errand, now, term, phase);
+        let state = self.begin(span, &mut visit)?;
         visit.stay(state)
     }
 
@@ -169,7 +168,8 @@ impl<S: Shared> Turn<S> {
         term: Term,
         phase: Phase,
     ) -> Result<Visit<'_, S, E>> {
-        let (visit, mut state) = self.begin(span, errand, now, term, phase)?;
+        let mut visit = Visit::new(self, errand, now, term, phase);
+        let mut state = self.begin(span, &mut visit)?;
         visit.write(&mut state);
         // Whoever watches may have to watch for more than before.
         state.hand_over(&self.bell);
@@ -180,23 +180,16 @@ impl<S: Shared> Turn<S> {
     fn begin<E: Errand<S>>(
         &self,
         span: &Span,
-        errand: E,
-        now: Instant,
-        term: Term,
-        phase: Phase,
-    ) -> Result<Begun<'_, S, E>> {
-        let mut visit = Visit::new(self, errand, now, term, phase);
+        visit: &mut Visit<'_, S, E>,
+    ) -> Result<MutexGuard<'_, State<S>>> {
         let mut state = self.lock();
-        let key = match visit.begin(&mut state) {
-            Ok(key) => key,
-            Err(error) => return Err(term.sign(state.session.place(error, phase), sync::now())),
-        };
+        let key = visit.begin(&mut state)?;
         if span.is_told() {
             drop(state);
             span.identify(key);
             state = self.lock();
         }
-        Ok((visit, state))
+        Ok(state)
     }
 
     fn park<'a>(
@@ -269,6 +262,16 @@ impl<S: Shared> State<S> {
 
     /// Wakes those for whom something has come, but for the one that is here anyway.
     fn wake_ready(&mut self, here: Key, bell: &Bell) {
+        match self.session.wakeups().as_slice() {
+            [] => {}
+            [key] if *key == here => self.session.wakeups().clear(),
+            _ => self.wake_others(here, bell),
+        }
+    }
+
+    /// A thread that is alone never comes here, and shall not carry the code of it.
+    #[inline(never)]
+    fn wake_others(&mut self, here: Key, bell: &Bell) {
         let (parked, leaders) = (&self.parked, &mut self.leaders);
         for key in self.session.wakeups().drain(..).filter(|key| *key != here) {
             if let Some(place) = parked.get(&key) {
@@ -281,7 +284,8 @@ impl<S: Shared> State<S> {
 
     /// This thread leaves: where nobody watches in its place, another wakes to do so.
     fn hand_over(&mut self, bell: &Bell) {
-        if self.is_led(self.wanted, Deadline::NEVER) {
+        let alone = self.parked.is_empty() && self.leaders.is_empty();
+        if alone || self.is_led(self.wanted, Deadline::NEVER) {
             return;
         }
         if let Some((_, place)) = self.parked.first_key_value() {

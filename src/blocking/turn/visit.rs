@@ -40,7 +40,10 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
     }
 
     pub(super) fn begin(&mut self, state: &mut State<S>) -> Result<Key> {
-        self.key = self.errand.begin(&mut state.session)?;
+        self.key = self
+            .errand
+            .begin(&mut state.session)
+            .map_err(|error| self.term.sign(state.session.place(error, self.phase), sync::now()))?;
         self.here = true;
         // What was just queued is written first, and nothing is read: an answer cannot be there
         // before its request is. After a silence it is the other way round, because what is there
@@ -59,12 +62,12 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
     pub(crate) fn finish(mut self) -> Result<E::Answer> {
         self.now = sync::now();
         self.read = true;
-        let state = self.turn.lock();
-        self.stay(state)
+        let turn = self.turn;
+        self.stay(turn.lock())
     }
 
     /// Waits for the answer.
-    pub(super) fn stay(mut self, mut state: MutexGuard<'a, State<S>>) -> Result<E::Answer> {
+    pub(super) fn stay(&mut self, mut state: MutexGuard<'a, State<S>>) -> Result<E::Answer> {
         loop {
             match self.look(&mut state) {
                 Ok(answer) => {
