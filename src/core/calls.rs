@@ -1,10 +1,11 @@
 //! Calls in flight: begun, answered, taken or given up.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Instant;
 
 use super::event::{Event, Verb};
+use super::few::Few;
 use super::outbox::{Outbox, Ticket};
 use super::streams::{Inflow, Outflow, Streams};
 use super::wire::Options;
@@ -14,7 +15,7 @@ use crate::stats::RoundTrips;
 /// The calls of one client that have not returned to their callers.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    open: HashMap<CallId, Call, BuildHasherDefault<Spread>>,
+    open: Few<CallId, Call, BuildHasherDefault<Spread>>,
     /// Pings among them, which are behind no limit of the calls.
     pings: usize,
     /// Those that wait to see something written: a request, where that is all, or an item.
@@ -135,7 +136,7 @@ impl Wants {
 impl Calls {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            open: HashMap::default(),
+            open: Few::default(),
             pings: 0,
             writing: BTreeMap::new(),
             limit,
@@ -188,7 +189,7 @@ impl Calls {
 
     /// There may be room for those that wait for it.
     fn fill_places(&mut self) {
-        while !self.is_full() {
+        while !self.queue.is_empty() && !self.is_full() {
             let Some(first) = self.queue.pop_first() else { return };
             self.held.insert(first);
             self.wakeups.push(first);
@@ -257,6 +258,9 @@ impl Calls {
     /// Ends the calls that waited for their requests to be written, and for nothing else; wakes those
     /// that wait for their items.
     pub(crate) fn note_written(&mut self, outbox: &mut Outbox) {
+        if self.writing.is_empty() {
+            return outbox.forget_written();
+        }
         for ticket in outbox.written() {
             let Some(id) = self.writing.remove(&ticket) else { continue };
             let Some(call) = self.open.get_mut(&id) else { continue };
@@ -345,7 +349,7 @@ impl Calls {
         fate: impl Fn(Ticket) -> Option<Fate>,
     ) -> Vec<Ticket> {
         let mut items = Vec::new();
-        for (id, call) in &mut self.open {
+        for (id, call) in self.open.iter_mut() {
             if call.answer.is_some() {
                 continue;
             }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::errand::Key;
+use super::few::Few;
 use super::outbox::Ticket;
 use super::streams::Streams;
 use super::wire::Options;
@@ -15,7 +16,7 @@ use crate::stats::RoundTrips;
 /// Whose requests are in hand.
 #[derive(Debug, Default)]
 pub(crate) struct Hands {
-    open: BTreeMap<Caller, Hand>,
+    open: Few<Caller, Hand>,
     /// Those among them whose answers somebody wants.
     wanted: usize,
     /// Those that are to be worked on, and that nobody ever waited for.
@@ -26,7 +27,7 @@ pub(crate) struct Hands {
 }
 
 /// Whom a reply is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Caller {
     pub(super) epoch: u64,
     pub(super) id: u64,
@@ -205,7 +206,9 @@ impl Hands {
     pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) {
         if let Some(hand) = self.open.remove(&caller) {
             *self.count_of(hand.quiet) -= usize::from(!matches!(hand.state, State::Unwanted(_)));
-            woken.extend(hand.watchers);
+            if !hand.watchers.is_empty() {
+                woken.extend(hand.watchers);
+            }
         }
     }
 
@@ -224,10 +227,12 @@ impl Hands {
         why: Unwanted,
         woken: &mut Vec<Key>,
     ) -> Vec<Stopped> {
-        let all = Caller { epoch, id: 0 }..=Caller { epoch, id: u64::MAX };
         let wanted = &mut self.wanted;
-        let left = self.open.range_mut(all).filter(|(_, hand)| !hand.quiet);
-        let stopped = left.filter_map(|(_, hand)| {
+        let left = self.open.iter_mut();
+        let left = left.filter(|(caller, hand)| caller.epoch == epoch && !hand.quiet);
+        // In the order of their numbers, so that a run can be repeated exactly.
+        let left: BTreeMap<_, _> = left.collect();
+        let stopped = left.into_values().filter_map(|hand| {
             let stopped = hand.stop(why, woken)?;
             *wanted -= 1;
             Some(stopped)

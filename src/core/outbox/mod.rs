@@ -273,6 +273,11 @@ impl Outbox {
         to.append(&mut self.finished);
     }
 
+    /// Nobody asks which were wholly accepted so far.
+    pub(crate) fn forget_written(&mut self) {
+        self.finished.clear();
+    }
+
     /// Takes the tickets that were wholly accepted since this was asked last.
     pub(crate) fn written(&mut self) -> impl Iterator<Item = Ticket> {
         self.finished.drain(..)
