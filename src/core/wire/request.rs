@@ -72,11 +72,20 @@ impl Remaining {
         if self.micros == Self::ENDLESS {
             return None;
         }
-        let age = match self.taken_at {
+        let age = self.age_ns(now_ns);
+        Some(Duration::from_micros(self.micros).saturating_sub(Duration::from_nanos(age)))
+    }
+
+    /// Whether nothing is left of it: what [`left_at`](Self::left_at) says, for less.
+    pub(crate) fn is_over_at(self, now_ns: u64) -> bool {
+        self.micros != Self::ENDLESS && self.age_ns(now_ns) / 1000 >= self.micros
+    }
+
+    fn age_ns(self, now_ns: u64) -> u64 {
+        match self.taken_at {
             0 => 0,
             taken_at => now_ns.saturating_sub(taken_at),
-        };
-        Some(Duration::from_micros(self.micros).saturating_sub(Duration::from_nanos(age)))
+        }
     }
 }
 
@@ -86,6 +95,11 @@ impl Options {
     const WINDOW: u16 = 4;
     const UPLOAD: u16 = 8;
     const KNOWN: u16 = Self::QUIET | Self::KEY | Self::WINDOW | Self::UPLOAD;
+
+    /// Whether more is to come than a request and a reply.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.window.is_some() || self.upload
+    }
 
     fn bits(&self) -> u16 {
         let bit = |set: bool, bit: u16| if set { bit } else { 0 };
@@ -140,9 +154,13 @@ impl Head {
         let Self { remaining: Remaining { micros, taken_at }, options } = self;
         let key = options.key.iter().flatten().copied();
         let window = options.window.iter().flat_map(|window| window.to_le_bytes());
-        let words = [micros.to_le_bytes(), taken_at.to_le_bytes()].into_iter().flatten();
-        let bytes = words.chain(options.bits().to_le_bytes()).chain(key).chain(window);
-        body.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);
+        let (fixed, rest) = body.split_at_mut(Self::LEN);
+        fixed[..8].copy_from_slice(&micros.to_le_bytes());
+        fixed[8..Remaining::LEN].copy_from_slice(&taken_at.to_le_bytes());
+        fixed[Remaining::LEN..].copy_from_slice(&options.bits().to_le_bytes());
+        if !rest.is_empty() {
+            rest.iter_mut().zip(key.chain(window)).for_each(|(to, byte)| *to = byte);
+        }
     }
 
     /// Reads the head of a request's body; the message begins at the answered place.
@@ -197,6 +215,19 @@ mod tests {
         assert_eq!(remaining.left_at(2_000_000_000), Some(Duration::ZERO));
         assert_eq!(remaining.left_at(900_000_000), Some(Duration::from_millis(100)));
         assert_eq!(Remaining::new(None, 5).left_at(u64::MAX), None);
+    }
+
+    #[test]
+    fn what_is_over_is_what_has_nothing_left() {
+        for left in [None, Some(Duration::ZERO), Some(Duration::from_millis(100))] {
+            for taken_at in [0, 1_000_000_000] {
+                let remaining = Remaining::new(left, taken_at);
+                for now in [0, 999_999_999, 1_099_999_999, 1_100_000_000, u64::MAX] {
+                    let nothing = remaining.left_at(now).is_some_and(|left| left.is_zero());
+                    assert_eq!(remaining.is_over_at(now), nothing, "{remaining:?} at {now}");
+                }
+            }
+        }
     }
 
     #[test]
