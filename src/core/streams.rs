@@ -82,27 +82,28 @@ pub(crate) struct Outflow {
 impl Streams {
     /// Those that the client has, which asks for them like this.
     pub(crate) fn of_client(options: &Options) -> Option<Box<Self>> {
+        if !options.has_streams() {
+            return None;
+        }
         let inflow = options.window.map(|window| Inflow::with_window(window as usize));
         let outflow = options.upload.then(Outflow::default);
-        Self::some(inflow, outflow)
+        Some(Box::new(Self { inflow, outflow, acknowledged: false }))
     }
 
     /// Those that the server has, which is asked for them like this. It has room for an upload once
     /// somebody wants it.
     pub(crate) fn of_server(options: &Options) -> Option<Box<Self>> {
+        if !options.has_streams() {
+            return None;
+        }
         let inflow = options.upload.then(|| Inflow::with_window(0));
         let outflow = options.window.map(|window| Outflow::with_credit(window as usize));
-        Self::some(inflow, outflow)
+        Some(Box::new(Self { inflow, outflow, acknowledged: false }))
     }
 
     /// The item that was let go last, whose bytes may not all be written.
     pub(crate) fn last_item(&self) -> Option<Ticket> {
         self.outflow.as_ref()?.last()
-    }
-
-    fn some(inflow: Option<Inflow>, outflow: Option<Outflow>) -> Option<Box<Self>> {
-        let any = inflow.is_some() || outflow.is_some();
-        any.then(|| Box::new(Self { inflow, outflow, acknowledged: false }))
     }
 }
 

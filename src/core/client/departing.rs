@@ -69,6 +69,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Takes the next step towards the end, where that is wanted and possible; answers whether it
     /// did.
     pub(super) fn go_on_closing(&mut self) -> bool {
+        self.closing.has_begun() && self.close_further()
+    }
+
+    fn close_further(&mut self) -> bool {
         let next = match self.closing.stage() {
             Stage::Draining if self.calls.has_unanswered() || !self.cancels.is_empty() => {
                 return false;

@@ -44,9 +44,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if deadline.passed(now) {
             return Some(Err(self.expire(id)));
         }
+        if !self.link.stalled_for(self.stall, now) {
+            return None;
+        }
         let ticket = self.calls.ticket(id)?;
-        let stalled = self.link.stalled_for(self.stall, now) && self.link.outbox().holds(ticket);
-        stalled.then(|| Err(self.expire(id)))
+        self.link.outbox().holds(ticket).then(|| Err(self.expire(id)))
     }
 
     /// Gives a call up, and says what it was waiting for.

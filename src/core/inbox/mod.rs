@@ -145,6 +145,16 @@ impl Inbox {
         }
     }
 
+    /// Whether a client has said anything of streams.
+    pub(crate) fn has_flows(&self) -> bool {
+        !self.flows.is_empty()
+    }
+
+    /// Whether the peer asks anything that was not answered.
+    pub(crate) fn has_asks(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
     /// Takes what the peer asks and was not answered.
     pub(crate) fn asks(&mut self) -> Vec<Ask> {
         std::mem::take(&mut self.asks)
@@ -160,7 +170,7 @@ impl Inbox {
     pub(crate) fn drop_expired(&mut self, now_ns: u64) -> u64 {
         let is_late = |event: &Event| event.verb == Verb::Request && is_expired(event, now_ns);
         let before = self.events.len();
-        if self.events.range(self.in_time..).any(is_late) {
+        if (self.in_time..before).any(|at| is_late(&self.events[at])) {
             let fresh = self.events.split_off(self.in_time);
             self.events.extend(fresh.into_iter().filter(|event| !is_late(event)));
             self.count_events();
@@ -411,8 +421,7 @@ impl Inbox {
 /// Whether nobody waits for the answer to this request any more. One that cannot say so is looked at
 /// by whoever takes it.
 fn is_expired(request: &Event, now_ns: u64) -> bool {
-    let left = Remaining::of(&request.body).and_then(|remaining| remaining.left_at(now_ns));
-    left.is_some_and(|left| left.is_zero())
+    Remaining::of(&request.body).is_some_and(|remaining| remaining.is_over_at(now_ns))
 }
 
 /// What an event counts for against the limit: the memory of its body, and of its place in the

@@ -34,10 +34,12 @@ impl Inbox {
 
     /// Whether one more request can wait here; one that is alone always can.
     pub(super) fn has_room_for(&self, bytes: usize) -> bool {
+        if self.events.is_empty() {
+            return true;
+        }
         let taken = self.events_bytes + self.assembly.announced();
-        self.events.is_empty()
-            || (self.events.len() < self.limits.requests
-                && taken + bytes <= self.limits.bytes.max(Buffer::CAPACITY))
+        self.events.len() < self.limits.requests
+            && taken + bytes <= self.limits.bytes.max(Buffer::CAPACITY)
     }
 
     /// What is for another life is not taken. Whoever asked that one is told, so that it asks again
@@ -102,8 +104,12 @@ impl Inbox {
         if outbox.is_bothered(self.asks.len()) {
             return true;
         }
-        let crowded = self.need() > self.limits.bytes || self.events.len() >= self.limits.requests;
-        self.limits.parks && !self.events.is_empty() && crowded
+        // Asked several times a step, so what is nearly always enough comes first.
+        self.limits.parks && !self.events.is_empty() && self.is_crowded()
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.need() > self.limits.bytes || self.events.len() >= self.limits.requests
     }
 
     /// Bytes of memory that are taken, or may be by the next frame: it may make a message in the

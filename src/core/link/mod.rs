@@ -204,6 +204,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.next_event()
     }
 
+    /// Whether a client has said anything of streams.
+    pub(crate) fn has_flows(&self) -> bool {
+        self.inbox.has_flows()
+    }
+
+    /// Whether the peer asks anything that was not answered.
+    pub(crate) fn has_asks(&self) -> bool {
+        self.inbox.has_asks()
+    }
+
     /// Takes what the peer asks and was not answered.
     pub(crate) fn asks(&mut self) -> Vec<Ask> {
         self.inbox.asks()

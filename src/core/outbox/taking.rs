@@ -28,6 +28,9 @@ impl Outbox {
 
     /// Gives an event up.
     pub(crate) fn take_back(&mut self, ticket: Ticket) -> TakenBack {
+        if self.is_empty() {
+            return TakenBack::Written;
+        }
         let (queued, framed) = (self.lane_position(ticket), self.framed_position(ticket));
         let entry = match (queued, framed) {
             (Some((true, at)), _) => self.control.remove(at),

@@ -10,9 +10,10 @@ use crate::pipe::{Opener, Sink, Source};
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Answers the control that has come; answers whether there was any.
     pub(super) fn answer_control(&mut self) -> bool {
-        let asks = self.link.asks();
-        let any = !asks.is_empty();
-        for ask in asks {
+        if !self.link.has_asks() {
+            return false;
+        }
+        for ask in self.link.asks() {
             let answer = match ask {
                 Ask::Ping(Event { from, id, mut body, .. }) => {
                     self.load().append_to(&mut body);
@@ -27,7 +28,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             };
             self.link.outbox().push_answer(answer);
         }
-        any
+        true
     }
 
     /// Stops what is cancelled; answers what was found of it. The reply to a cancelled call is taken

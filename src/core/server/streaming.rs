@@ -16,6 +16,9 @@ use crate::pipe::{Opener, Sink, Source};
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Hears what clients have said of streams; answers whether anything may be written for it.
     pub(super) fn hear_flows(&mut self) -> bool {
+        if !self.link.has_flows() {
+            return false;
+        }
         let mut flows = false;
         for flow in self.link.flows() {
             match flow {
