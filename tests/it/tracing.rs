@@ -263,7 +263,7 @@ fn a_client_that_does_not_read_its_reply_is_told_as_evicted<F: Front>(scene: &Sc
     let mut ask = |id, message: &[u8]| {
         // The caller waits for 200 ms, which do not age on the way.
         let mut payload = 200_000_u64.to_le_bytes().to_vec();
-        payload.extend_from_slice(&0_u64.to_le_bytes());
+        payload.extend_from_slice(&[0; 10]);
         payload.extend_from_slice(message);
         requests.write_all(&Frame::new(REQUEST, 9, id, &payload).bytes()).unwrap();
     };

@@ -17,8 +17,8 @@ const PAGE: usize = 4096;
 /// Where in a frame the life stands of whoever wrote it.
 const EPOCH_AT: usize = 12;
 
-/// What a request has around its message in a frame: header, remaining time, checksum.
-const AROUND: usize = 36 + 16 + 4;
+/// What a request has around its message: header, what stands in front of it, checksum.
+const AROUND: usize = 36 + 18 + 4;
 
 #[test]
 fn fi9_a_send_that_fails_has_written_what_it_says_and_the_next_one_works() {

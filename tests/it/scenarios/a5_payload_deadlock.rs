@@ -29,10 +29,10 @@ const LEAST: usize = 4 * KIB;
 /// Sizes for every front end at both capacities.
 const SIZES: [usize; 18] = [
     60_000,
-    // Eight parts of 8,140 bytes are full: those of a request, which carries 16 bytes of its own,
+    // Eight parts of 8,140 bytes are full: those of a request, which carries 18 bytes of its own,
     // and those of a reply.
-    65_104,
-    65_105,
+    65_102,
+    65_103,
     65_120,
     65_121,
     // What the largest frame carries, and a pipe.

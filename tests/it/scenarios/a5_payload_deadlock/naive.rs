@@ -113,13 +113,13 @@ pub(super) fn answers_while_it_reads(line: &mut Line) {
 /// to find a lost place in it.
 fn answer(part: &Frame) -> Frame {
     const EPOCH: u64 = 7;
-    /// The caller's remaining time, which stands before a request and not before a reply.
-    const REMAINING: usize = 16;
+    /// What stands before the message of a request, and not of a reply.
+    const HEAD: usize = 18;
     let (head, bytes) = part.payload.split_at(8);
     let word = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().unwrap());
-    let (offset, total) = (word(0), word(4) - REMAINING as u32);
-    let bytes = if offset == 0 { &bytes[REMAINING..] } else { bytes };
-    let offset = offset.saturating_sub(REMAINING as u32);
+    let (offset, total) = (word(0), word(4) - HEAD as u32);
+    let bytes = if offset == 0 { &bytes[HEAD..] } else { bytes };
+    let offset = offset.saturating_sub(HEAD as u32);
     let reply = Frame::part(REPLY, (EPOCH, part.id), offset, total, &bytes.to_ascii_uppercase());
     Frame { to: part.epoch, ..reply }
 }
