@@ -9,6 +9,7 @@ use crate::core::buffer::Buffer;
 use crate::core::calls::MAX_PINGS;
 use crate::core::errand::Key;
 use crate::core::session::Session;
+use crate::stats::{LinkStats, RoundTrips};
 
 /// What an outbox may hold beside the messages in it: what is being written, bodies that are kept,
 /// answers that nobody waits for, and places.
@@ -109,4 +110,10 @@ impl World {
         let cut = !lossless || !immortal || !stable || self.ledger.counts.poisoned > 0;
         assert!(!assembles || cut, "a part of a request is left");
     }
+}
+
+/// Of what a side has counted, what tells one course of things from another: not how often it was
+/// refused an end while it waited, and not how long anything took.
+pub(super) fn told(stats: LinkStats) -> LinkStats {
+    LinkStats { open_refusals: 0, times: RoundTrips::default(), ..stats }
 }

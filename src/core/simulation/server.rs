@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::checks::told;
 use super::ledger::{Ledger, Told};
 use super::life::{Life, Visit};
 use super::messages::{self, Serial};
@@ -93,7 +94,7 @@ impl Server {
         let wait = self.life.wait();
         let session = &mut self.life.session;
         let states = (session.requests(), session.closing(), session.client_life());
-        let (stats, lives) = (session.link().stats(), session.link().lives());
+        let (stats, lives) = (told(session.link().stats()), session.link().lives());
         let queued = (session.link_mut().outbox().queued_bytes(), session.is_idle());
         let unread = session.link_mut().inbox().unread();
         let ends = [session.link().reader().is_some(), session.link().writer().is_some()];

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Call, Cancel, Client};
 use crate::core::errand::Ending;
 use crate::core::model::Cause;
+use crate::core::simulation::checks::told;
 use crate::core::simulation::ledger::Ledger;
 use crate::core::simulation::process::Leaves;
 use crate::deadline::Deadline;
@@ -79,7 +80,7 @@ impl Client {
         let wait = self.life.wait();
         let session = &mut self.life.session;
         let states = (session.call_states(), session.closing(), session.link().server_life());
-        let (stats, lives) = (session.link().stats(), session.link().lives());
+        let (stats, lives) = (told(session.link().stats()), session.link().lives());
         let queued = (session.link_mut().outbox().queued_bytes(), session.is_idle());
         let unread = session.link_mut().inbox().unread();
         let ends = [session.link().reader().is_some(), session.link().writer().is_some()];
