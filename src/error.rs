@@ -160,6 +160,10 @@ pub enum ErrorKind {
     /// The peer does not know what the request asks for.
     #[error("the peer does not know what the request asks for")]
     Unsupported,
+    /// A request with the same key was taken, and its answer is not for this one: it was not kept, or
+    /// another has asked for it since.
+    #[error("a request with the same key was taken, and its answer is not for this one")]
+    Repeated,
     /// The peer's handler answered with an error, or panicked.
     #[error("the peer answered with an error")]
     Remote,
@@ -204,6 +208,9 @@ impl ErrorKind {
             Self::Closed => "open it again where it is still needed",
             Self::Poisoned => "look at the peer: it does not answer; a later call connects anew",
             Self::Unsupported => "the peer is older, or another program: ask it for less",
+            Self::Repeated => {
+                "it is carried out once: look at what it has done, or raise max_key_bytes"
+            }
             Self::Remote => "the handler failed or panicked: read what it said",
             Self::InvalidName => "use letters, digits, dots, dashes; no slash, no leading dot",
             Self::System => "see the source error",

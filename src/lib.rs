@@ -36,8 +36,8 @@ pub use blocking::*;
 pub use deadline::Deadline;
 pub use error::{Error, ErrorKind, Fate, Phase, Progress, Result};
 pub use front::{
-    CallId, ClientOptions, FifoReaderOptions, FifoWriterOptions, Pong, ReceiverOptions,
-    SenderOptions, ServerLoad, ServerOptions, Waiting,
+    CallId, ClientOptions, FifoReaderOptions, FifoWriterOptions, IdempotencyKey, Pong,
+    ReceiverOptions, SenderOptions, ServerLoad, ServerOptions, Waiting,
 };
 pub use node::{Fifo, FifoOptions, Owner, Pair, Trust};
 pub use probe::Probe;

@@ -19,10 +19,10 @@ use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::core::streams::WINDOW;
-use crate::core::wire::{Head, Options};
+use crate::core::wire::Head;
 use crate::deadline::Deadline;
 use crate::error::{Fate, Phase, Result};
-use crate::front::{CallId, ClientOptions, Limit, Pong, Term};
+use crate::front::{Asking, CallId, ClientOptions, Limit, Pong, Retries, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::probe::Probe;
@@ -102,7 +102,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
 
     /// A call with a timeout or a deadline of its own.
     pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, R, Req, Rep, C> {
-        Call { client: self, request, limit: Limit::Timeout(self.timeout), window: WINDOW as u32 }
+        let (limit, retries) = (Limit::Timeout(self.timeout), Retries::default());
+        Call { client: self, request, limit, retries, window: WINDOW as u32 }
     }
 
     /// Has a call stopped, and waits until the server has acknowledged that; see
@@ -183,18 +184,27 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         self.hub.with(|caller| caller.stats())
     }
 
-    async fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
+    async fn call_within(&self, request: &Req, retries: Retries, term: Term) -> Result<Rep> {
         let span = self.span();
         let called = async {
-            let reply = self.run_in(&span, request, Options::default(), term, Phase::Reply).await?;
+            let asking = self.asking(retries);
+            let reply = self.run_in(&span, request, asking, term, Phase::Reply).await?;
             self.decode(reply.body, term)
         };
         span.clone().around(called).await
     }
 
+    /// What a call asks for that may be made again, or not.
+    fn asking(&self, retries: Retries) -> Asking {
+        match retries.is_plain() {
+            true => Asking::default(),
+            false => self.hub.with(|caller| retries.asking(caller)),
+        }
+    }
+
     async fn notify_within(&self, request: &Req, term: Term) -> Result<()> {
         let span = self.span();
-        let quiet = Options { quiet: true, ..Options::default() };
+        let quiet = Asking::quiet();
         let notified = self.run_in(&span, request, quiet, term, Phase::Write);
         span.clone().around(notified).await.map(drop)
     }
@@ -208,19 +218,24 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         &self,
         span: &Span,
         request: &Req,
-        options: Options,
+        asking: Asking,
         term: Term,
         phase: Phase,
     ) -> Result<Event> {
-        let calling = self.calling(request, options, term)?;
+        let calling = self.calling(request, asking, term)?;
         let (calling, _place) = self.turn_to_call(calling, term).await?;
         self.run(span, calling, term, phase).await
     }
 
-    async fn begin(&self, request: &Req, term: Term) -> Result<InFlight<'_, R, Req, Rep, C>> {
+    async fn begin(
+        &self,
+        request: &Req,
+        retries: Retries,
+        term: Term,
+    ) -> Result<InFlight<'_, R, Req, Rep, C>> {
         let span = self.span();
         let begun = async {
-            let calling = self.calling(request, Options::default(), term)?;
+            let calling = self.calling(request, self.asking(retries), term)?;
             let (calling, _place) = self.turn_to_call(calling, term).await?;
             InFlight::begin(self, calling, span.clone(), term).await
         };
@@ -255,7 +270,13 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     }
 
     /// A call as it will be begun.
-    pub(super) fn calling(&self, request: &Req, options: Options, term: Term) -> Result<Calling> {
+    pub(super) fn calling(
+        &self,
+        request: &Req,
+        asking: impl Into<Asking>,
+        term: Term,
+    ) -> Result<Calling> {
+        let Asking { options, promise } = asking.into();
         let mut body = self.hub.with(|caller| caller.request_body(&options));
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.hub.sign(error, Phase::Reply, term))?;
@@ -263,7 +284,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
         // A notification that was written is to be worked on, however late.
         let left = term.deadline.remaining(now).filter(|_| !options.quiet);
         let head = Head::new(left, sys::monotonic_ns(now), options);
-        Ok(Calling::request(body, &head, term.deadline).since(now))
+        Ok(Calling::request(body, &head, term.deadline).promising(promise).since(now))
     }
 
     /// The value that a call was answered with.
@@ -332,6 +353,7 @@ pub struct Call<'c, 'r, R: Runtime, Req, Rep, C = Json> {
     pub(super) client: &'c Client<R, Req, Rep, C>,
     pub(super) request: &'r Req,
     pub(super) limit: Limit,
+    pub(super) retries: Retries,
     /// Room for items, in bytes.
     pub(super) window: u32,
 }
@@ -357,8 +379,8 @@ impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, 
     /// # Cancel safety
     /// As [`Client::call`].
     pub async fn call(self) -> Result<Rep> {
-        let Self { client, request, limit, .. } = self;
-        client.call_within(request, limit.begin(client.hub.now())).await
+        let Self { client, request, limit, retries, .. } = self;
+        client.call_within(request, retries, limit.begin(client.hub.now())).await
     }
 
     /// Sends the request, and wants no reply. The timeout is for the FIFO to accept it.
@@ -383,8 +405,8 @@ impl<'c, R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, R, Req, 
     /// # Cancel safety
     /// As [`Client::call`].
     pub async fn begin(self) -> Result<InFlight<'c, R, Req, Rep, C>> {
-        let Self { client, request, limit, .. } = self;
-        client.begin(request, limit.begin(client.hub.now())).await
+        let Self { client, request, limit, retries, .. } = self;
+        client.begin(request, retries, limit.begin(client.hub.now())).await
     }
 }
 

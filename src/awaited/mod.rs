@@ -18,6 +18,7 @@ mod hub;
 mod in_flight;
 mod raw;
 mod receiver;
+mod retries;
 mod runtime;
 mod sender;
 mod server;

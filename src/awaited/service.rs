@@ -12,10 +12,9 @@ use super::hub::{Handle, Visit};
 use super::runtime::Runtime;
 use crate::codec::Codec;
 use crate::core::errand::{Calling, Reserving};
-use crate::core::wire::Options;
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
-use crate::front::Term;
+use crate::front::{Asking, Term};
 use crate::trace::Span;
 
 /// Ready once there is a place for one more call, which is then held for this clone until it calls
@@ -66,7 +65,7 @@ where
         let term = Term::timeout(self.hub.now(), self.timeout);
         let place = std::mem::take(&mut self.readiness).into_place();
         let span = self.span();
-        let state = match span.enter(|| self.calling(&request, Options::default(), term)) {
+        let state = match span.enter(|| self.calling(&request, Asking::default(), term)) {
             Ok(calling) => {
                 let calling = calling.at(place.as_ref().map(Place::key));
                 let visit = Visit::new(self.hub.clone(), calling, term, Phase::Reply);

@@ -12,10 +12,10 @@ use crate::core::errand::{Attending, Calling, Cancelling, Ending, Key, Reserving
 use crate::core::event::Event;
 use crate::core::session::Session;
 use crate::core::streams::WINDOW;
-use crate::core::wire::{Head, Options};
+use crate::core::wire::Head;
 use crate::deadline::Deadline;
 use crate::error::{Error, Fate, Phase, Result};
-use crate::front::{CallId, ClientOptions, Limit, Pong, Term};
+use crate::front::{Asking, CallId, ClientOptions, Limit, Pong, Retries, Term};
 use crate::node::{Pair, ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::probe::Probe;
@@ -134,7 +134,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
 
     /// A call with a timeout or a deadline of its own.
     pub fn request<'c, 'r>(&'c self, request: &'r Req) -> Call<'c, 'r, Req, Rep, C> {
-        Call { client: self, request, limit: Limit::Timeout(self.timeout), window: WINDOW as u32 }
+        let (limit, retries) = (Limit::Timeout(self.timeout), Retries::default());
+        Call { client: self, request, limit, retries, window: WINDOW as u32 }
     }
 
     /// Has a call stopped, and waits until the server has acknowledged that: from then on nothing of
@@ -251,17 +252,26 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         self.turn.with(|caller| caller.stats())
     }
 
-    fn call_within(&self, request: &Req, term: Term) -> Result<Rep> {
+    fn call_within(&self, request: &Req, retries: Retries, term: Term) -> Result<Rep> {
         let span = self.span();
         span.enter(|| {
-            let reply = self.run_in(&span, request, Options::default(), term, Phase::Reply)?;
+            let asking = self.asking(retries);
+            let reply = self.run_in(&span, request, asking, term, Phase::Reply)?;
             self.decode(reply.body, term)
         })
     }
 
+    /// What a call asks for that may be made again, or not.
+    fn asking(&self, retries: Retries) -> Asking {
+        match retries.is_plain() {
+            true => Asking::default(),
+            false => self.turn.with(|caller| retries.asking(caller)),
+        }
+    }
+
     fn notify_within(&self, request: &Req, term: Term) -> Result<()> {
         let span = self.span();
-        let quiet = Options { quiet: true, ..Options::default() };
+        let quiet = Asking::quiet();
         span.enter(|| self.run_in(&span, request, quiet, term, Phase::Write)).map(drop)
     }
 
@@ -273,18 +283,23 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         &self,
         span: &Span,
         request: &Req,
-        options: Options,
+        asking: Asking,
         term: Term,
         phase: Phase,
     ) -> Result<Event> {
-        let (calling, now) = self.calling(request, options, term)?;
+        let (calling, now) = self.calling(request, asking, term)?;
         self.turn.run_in(span, calling, now, term, phase)
     }
 
-    fn begin(&self, request: &Req, term: Term) -> Result<InFlight<'_, Req, Rep, C>> {
+    fn begin(
+        &self,
+        request: &Req,
+        retries: Retries,
+        term: Term,
+    ) -> Result<InFlight<'_, Req, Rep, C>> {
         let span = self.span();
         let visit = span.enter(|| {
-            let (calling, now) = self.calling(request, Options::default(), term)?;
+            let (calling, now) = self.calling(request, self.asking(retries), term)?;
             self.turn.begin_in(&span, calling, now, term, Phase::Reply)
         })?;
         Ok(InFlight::new(self, visit, span, term))
@@ -294,9 +309,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     pub(super) fn calling(
         &self,
         request: &Req,
-        options: Options,
+        asking: impl Into<Asking>,
         term: Term,
     ) -> Result<(Calling, Instant)> {
+        let Asking { options, promise } = asking.into();
         let mut body = self.turn.with(|caller| caller.request_body(&options));
         codec::encode(&self.codec, request, &mut body, self.max_message)
             .map_err(|error| self.sign(error, term))?;
@@ -309,7 +325,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         // A notification that was written is to be worked on, however late.
         let left = term.deadline.remaining(now).filter(|_| !options.quiet);
         let head = Head::new(left, sys::monotonic_ns(now), options);
-        let calling = Calling::request(body, &head, term.deadline).since(now);
+        let calling = Calling::request(body, &head, term.deadline).promising(promise).since(now);
         Ok((calling.at(place), now))
     }
 
@@ -372,6 +388,7 @@ pub struct Call<'c, 'r, Req, Rep, C = Json> {
     pub(super) client: &'c Client<Req, Rep, C>,
     pub(super) request: &'r Req,
     pub(super) limit: Limit,
+    pub(super) retries: Retries,
     /// Room for items, in bytes.
     pub(super) window: u32,
 }
@@ -401,7 +418,8 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// # Errors
     /// As [`Client::call`].
     pub fn call(self) -> Result<Rep> {
-        self.client.call_within(self.request, self.limit.begin(Instant::now()))
+        let term = self.limit.begin(Instant::now());
+        self.client.call_within(self.request, self.retries, term)
     }
 
     /// Sends the request, and wants no reply. The timeout is for the FIFO to accept it.
@@ -424,6 +442,6 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// [`ErrorKind::Codec`](crate::ErrorKind::Codec), as [`Client::call`].
     pub fn begin(self) -> Result<InFlight<'c, Req, Rep, C>> {
         let term = self.limit.begin(Instant::now());
-        self.client.begin(self.request, term)
+        self.client.begin(self.request, self.retries, term)
     }
 }

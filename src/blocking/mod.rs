@@ -8,6 +8,7 @@ mod drive;
 mod in_flight;
 mod raw;
 mod receiver;
+mod retries;
 mod sender;
 mod server;
 mod streaming;

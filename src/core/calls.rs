@@ -250,6 +250,13 @@ impl Calls {
         self.open.get(&id).map(|call| call.ticket)
     }
 
+    /// A call has been put again, under another ticket.
+    pub(crate) fn renew(&mut self, id: CallId, ticket: Ticket) {
+        if let Some(call) = self.open.get_mut(&id) {
+            call.ticket = ticket;
+        }
+    }
+
     /// Whoever waits for this call looks once this is written.
     pub(crate) fn await_writing(&mut self, ticket: Ticket, id: CallId) {
         self.writing.insert(ticket, id);
@@ -340,20 +347,20 @@ impl Calls {
         self.open.get(&id).is_some_and(|call| call.answer.is_none())
     }
 
-    /// The peer has left, or is given up: ends the calls that it may have seen. `fate` says of a
-    /// ticket what became of its request, or `None` where it still waits for a peer. Answers tickets
-    /// of items that are for nobody else.
+    /// The peer has left, or is given up: ends the calls that it may have seen. `fate` says of a call
+    /// and its ticket what became of its request, or `None` where it still waits for a peer. Answers
+    /// tickets of items that are for nobody else.
     pub(crate) fn end_all(
         &mut self,
         why: ErrorKind,
-        fate: impl Fn(Ticket) -> Option<Fate>,
+        mut fate: impl FnMut(CallId, Ticket) -> Option<Fate>,
     ) -> Vec<Ticket> {
         let mut items = Vec::new();
         for (id, call) in self.open.iter_mut() {
             if call.answer.is_some() {
                 continue;
             }
-            let Some(mut fate) = fate(call.ticket) else { continue };
+            let Some(mut fate) = fate(*id, call.ticket) else { continue };
             if let Some(streams) = &call.streams {
                 items.extend(streams.last_item());
                 fate = if streams.acknowledged { Fate::Delivered } else { fate };

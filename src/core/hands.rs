@@ -10,7 +10,7 @@ use super::errand::Key;
 use super::few::Few;
 use super::outbox::Ticket;
 use super::streams::Streams;
-use super::wire::Options;
+use super::wire::{Options, RequestKey};
 use crate::stats::RoundTrips;
 
 /// Whose requests are in hand.
@@ -19,11 +19,13 @@ pub(crate) struct Hands {
     open: Few<Caller, Hand>,
     /// Those among them whose answers somebody wants.
     wanted: usize,
-    /// Those that are to be worked on, and that nobody ever waited for.
+    /// Those that are to be worked on, and that nobody waits for.
     quiet: usize,
     /// When requests were taken up whose answers were queued since the time was known last.
     untimed: Vec<Instant>,
     times: RoundTrips,
+    /// Those that were asked for again, by who has asked last.
+    attached: BTreeMap<Caller, Caller>,
 }
 
 /// Whom a reply is for.
@@ -37,12 +39,16 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 struct Hand {
     state: State,
-    /// Whether nobody ever waited for an answer.
+    /// Whether nobody waits for an answer, and there is work to do all the same.
     quiet: bool,
     streams: Option<Box<Streams>>,
     /// Since when it is, where the time until its answer says how long the work takes: it does not
     /// where streams do.
     since: Option<Instant>,
+    /// The key by which it may be asked for again: then its client may leave.
+    key: Option<RequestKey>,
+    /// Whom the answer is for.
+    to: Caller,
     /// The keys of those that wait to hear that nobody wants the answer.
     watchers: Vec<Key>,
 }
@@ -108,7 +114,24 @@ impl Hands {
     }
 
     pub(crate) fn has(&self, caller: Caller) -> bool {
-        self.open.contains_key(&caller)
+        self.open.contains_key(&caller) || self.attached.contains_key(&caller)
+    }
+
+    /// Whom the answer to this request is for: whoever has asked for it last.
+    pub(crate) fn asker(&self, caller: Caller) -> Caller {
+        self.open.get(&caller).map_or(caller, |hand| hand.to)
+    }
+
+    /// The key of a request in hand.
+    pub(crate) fn key(&self, caller: Caller) -> Option<RequestKey> {
+        self.open.get(&caller).and_then(|hand| hand.key)
+    }
+
+    /// Those with a key that are worked on, and that nobody has stopped.
+    #[cfg(test)]
+    pub(crate) fn keyed(&self) -> usize {
+        let running = |hand: &&Hand| hand.key.is_some() && hand.state == State::Running;
+        self.open.values().filter(running).count()
     }
 
     /// Whether anything is worked on that nobody waits for, and that is to be done all the same.
@@ -116,17 +139,20 @@ impl Hands {
         self.quiet > 0
     }
 
-    /// Whether this request is worked on, and never wanted an answer.
+    /// Whether this request is worked on, and nobody waits for an answer.
     pub(crate) fn is_quiet(&self, caller: Caller) -> bool {
         self.quiet > 0 && self.open.get(&caller).is_some_and(|hand| hand.quiet)
     }
 
-    /// A request with these options is handed out.
-    pub(crate) fn take_up(&mut self, caller: Caller, options: &Options, now: Instant) {
-        let (quiet, streams) = (options.quiet, Streams::of_server(options));
+    /// A request with these options is handed out, of a client that has left or is here.
+    pub(crate) fn take_up(&mut self, caller: Caller, options: &Options, left: bool, now: Instant) {
+        let (streams, key) = (Streams::of_server(options), options.key.filter(|_| !options.quiet));
+        // What has a key is worked on, whether its client is here or comes again.
+        let quiet = options.quiet || (key.is_some() && left);
         *self.count_of(quiet) += 1;
         let since = streams.is_none().then_some(now);
-        let hand = Hand { state: State::Running, quiet, streams, since, watchers: Vec::new() };
+        let (state, watchers) = (State::Running, Vec::new());
+        let hand = Hand { state, quiet, streams, since, key, to: caller, watchers };
         self.open.insert(caller, hand);
     }
 
@@ -159,6 +185,23 @@ impl Hands {
     /// How long requests were in hand until their answers were queued.
     pub(crate) fn times(&self) -> &RoundTrips {
         &self.times
+    }
+
+    /// Whom the answer would be for, if anybody, once `by` asks for it: `None` where nobody waits.
+    pub(crate) fn displaced(&self, caller: Caller) -> Option<Caller> {
+        self.open.get(&caller).filter(|hand| !hand.quiet).map(|hand| hand.to)
+    }
+
+    /// The answer to this request is for `by` from here on.
+    pub(crate) fn attach(&mut self, caller: Caller, by: Caller) {
+        let Some(hand) = self.open.get_mut(&caller) else { return };
+        let before = std::mem::replace(&mut hand.to, by);
+        if std::mem::take(&mut hand.quiet) {
+            self.quiet -= 1;
+            self.wanted += 1;
+        }
+        self.attached.remove(&before);
+        self.attached.insert(by, caller);
     }
 
     fn count_of(&mut self, quiet: bool) -> &mut usize {
@@ -205,6 +248,7 @@ impl Hands {
     /// The request is answered for. Whoever waits for something else to come of it is woken.
     pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) {
         if let Some(hand) = self.open.remove(&caller) {
+            self.attached.remove(&hand.to);
             *self.count_of(hand.quiet) -= usize::from(!matches!(hand.state, State::Unwanted(_)));
             if !hand.watchers.is_empty() {
                 woken.extend(hand.watchers);
@@ -212,32 +256,45 @@ impl Hands {
         }
     }
 
+    /// The request that is worked on for this caller.
+    pub(crate) fn of(&self, caller: Caller) -> Option<Caller> {
+        let name = self.attached.get(&caller).copied().unwrap_or(caller);
+        self.open.get(&name).filter(|hand| hand.to == caller).map(|_| name)
+    }
+
     /// One call is cancelled.
     pub(crate) fn cancel(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Stopped> {
-        let hand = self.open.get_mut(&caller)?;
+        let name = self.of(caller)?;
+        let hand = self.open.get_mut(&name)?;
         let (quiet, stopped) = (hand.quiet, hand.stop(Unwanted::Cancelled, woken)?);
         *self.count_of(quiet) -= 1;
         Some(stopped)
     }
 
-    /// A client has left or is given up, with all of its calls: answers what was under way.
+    /// A client has left or is given up, with all of its calls: answers what was under way. What has a
+    /// key goes on, for whoever asks again.
     pub(crate) fn end_client(
         &mut self,
         epoch: u64,
         why: Unwanted,
         woken: &mut Vec<Key>,
     ) -> Vec<Stopped> {
-        let wanted = &mut self.wanted;
-        let left = self.open.iter_mut();
-        let left = left.filter(|(caller, hand)| caller.epoch == epoch && !hand.quiet);
+        let theirs = self.open.iter_mut().filter(|(_, hand)| hand.to.epoch == epoch);
         // In the order of their numbers, so that a run can be repeated exactly.
-        let left: BTreeMap<_, _> = left.collect();
-        let stopped = left.into_values().filter_map(|hand| {
-            let stopped = hand.stop(why, woken)?;
-            *wanted -= 1;
-            Some(stopped)
-        });
-        stopped.collect()
+        let theirs: BTreeMap<_, _> = theirs.map(|(_, hand)| (hand.to, hand)).collect();
+        let mut all = Vec::new();
+        for hand in theirs.into_values().filter(|hand| !hand.quiet) {
+            if hand.key.is_some() && hand.state == State::Running {
+                hand.quiet = true;
+                self.quiet += 1;
+                self.wanted -= 1;
+                continue;
+            }
+            let Some(stopped) = hand.stop(why, woken) else { continue };
+            self.wanted -= 1;
+            all.push(stopped);
+        }
+        all
     }
 }
 

@@ -23,6 +23,7 @@ pub struct ClientOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) cancel_timeout: Duration,
     cancel_abandoned: bool,
     reconnect: Reconnect,
+    max_retries: u32,
     pub(crate) codec: C,
     types: PhantomData<fn(&Req, E) -> Rep>,
 }
@@ -38,6 +39,10 @@ const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
 /// at all answers within milliseconds, whatever its handlers do.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a call is put again, unless told otherwise: a server that is started again is met by the
+/// first, and a request that kills its server must not kill every next one.
+const MAX_RETRIES: u32 = 3;
+
 impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
     pub(crate) fn new() -> Self {
         Self {
@@ -49,6 +54,7 @@ impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
             cancel_timeout: CANCEL_TIMEOUT,
             cancel_abandoned: true,
             reconnect: Reconnect::default(),
+            max_retries: MAX_RETRIES,
             codec: Json,
             types: PhantomData,
         }
@@ -67,6 +73,7 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
             cancel_timeout: self.cancel_timeout,
             cancel_abandoned: self.cancel_abandoned,
             reconnect: self.reconnect,
+            max_retries: self.max_retries,
             codec,
             types: PhantomData,
         }
@@ -106,8 +113,9 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// The most bytes of requests that wait to be written; a call beyond is refused as one beyond
-    /// [`max_in_flight`](Self::max_in_flight) is. Default: 64 MiB.
+    /// The most bytes of requests that wait to be written, or are kept to be put again until their
+    /// calls end; a call beyond is refused as one beyond [`max_in_flight`](Self::max_in_flight) is.
+    /// Default: 64 MiB.
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_bytes = bytes.max(1);
         self
@@ -139,6 +147,13 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
     /// What the client does once its server has left. Default: [`Reconnect::OnNextCall`].
     pub fn reconnect(mut self, reconnect: Reconnect) -> Self {
         self.reconnect = reconnect;
+        self
+    }
+
+    /// How often a call that may be put again is: see [`Call::idempotent`](crate::Call::idempotent).
+    /// Default: 3, so that a request that kills its server does not kill every next one.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
         self
     }
 
@@ -181,7 +196,7 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         let link = Link::new(incoming, outgoing, Limits::of(max_message), crate::new_epoch());
         let limits =
             ClientLimits { calls: self.max_in_flight, queued_bytes: self.max_queued_bytes, stall };
-        let Self { cancel_abandoned, reconnect, .. } = *self;
-        Caller::new(link, limits, Manners { cancel_abandoned, reconnect })
+        let Self { cancel_abandoned, reconnect, max_retries, .. } = *self;
+        Caller::new(link, limits, Manners { cancel_abandoned, reconnect, max_retries })
     }
 }

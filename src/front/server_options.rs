@@ -7,6 +7,7 @@ use super::common::{Common, Observer, TIMEOUT, Waiting};
 use crate::blocking::Blocking;
 use crate::codec::Json;
 use crate::core::inbox::Limits;
+use crate::core::keys::KeyLimits;
 use crate::core::link::Link;
 use crate::core::recv::EndOfWriters;
 use crate::core::server::Answerer;
@@ -21,6 +22,7 @@ pub struct ServerOptions<Req, Rep, C = Json, E = Blocking> {
     pub(crate) on_end: EndOfWriters,
     max_waiting: usize,
     wait_when_full: bool,
+    keys: KeyLimits,
     /// Handlers that run at once; the blocking front end runs one.
     #[cfg(any(feature = "tokio", feature = "async-io"))]
     pub(crate) max_handlers: usize,
@@ -44,6 +46,7 @@ impl<Req, Rep, E> ServerOptions<Req, Rep, Json, E> {
             on_end: EndOfWriters::default(),
             max_waiting: MAX_WAITING,
             wait_when_full: false,
+            keys: KeyLimits::default(),
             #[cfg(any(feature = "tokio", feature = "async-io"))]
             max_handlers: MAX_HANDLERS,
             codec: Json,
@@ -61,6 +64,7 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
             on_end: self.on_end,
             max_waiting: self.max_waiting,
             wait_when_full: self.wait_when_full,
+            keys: self.keys,
             #[cfg(any(feature = "tokio", feature = "async-io"))]
             max_handlers: self.max_handlers,
             codec,
@@ -118,6 +122,30 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         self
     }
 
+    /// The most keys of requests that are known at a time ([`Call::key`](crate::Call::key)): of those
+    /// in hand, and of those whose answers are kept. Where none of them may be forgotten, a request
+    /// with another key is refused with [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded), and
+    /// not run at the risk of running it twice. Default: 4096.
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        self.keys.keys = keys;
+        self
+    }
+
+    /// The most bytes of answers that are kept for requests with keys; beyond, as with
+    /// [`max_keys`](Self::max_keys). An answer for which there is no room left is not kept: whoever
+    /// asks again is told [`ErrorKind::Repeated`](crate::ErrorKind::Repeated). Default: 16 MiB.
+    pub fn max_key_bytes(mut self, bytes: usize) -> Self {
+        self.keys.bytes = bytes;
+        self
+    }
+
+    /// How long a key and its answer are known at least, from the answer on. They are in any case
+    /// until the request's own deadline, where it has one. Default: 60 s.
+    pub fn key_retention(mut self, time: Duration) -> Self {
+        self.keys.retention = time;
+        self
+    }
+
     /// Which FIFOs are opened. Default: [`Trust::default`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.common.trust = trust;
@@ -156,6 +184,8 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         let incoming = ReadOpener::new(pair.input(), trust, capacity);
         let outgoing = WriteOpener::new(pair.output(), trust, capacity, true);
         let link = Link::new(incoming, outgoing, limits, crate::new_epoch());
-        Answerer::new(link, stall, self.on_end, sys::monotonic_ns)
+        let mut answerer = Answerer::new(link, stall, self.on_end, sys::monotonic_ns);
+        answerer.limit_keys(self.keys);
+        answerer
     }
 }

@@ -39,6 +39,8 @@ pub struct LinkStats {
     /// Times the peer did not acknowledge a cancel, so that this life of the endpoint was ended and
     /// another one begun.
     pub poisoned: u64,
+    /// Calls that were put again, each time; see [`Call::idempotent`](crate::Call::idempotent).
+    pub retried: u64,
     /// Bytes that were of no frame and were skipped.
     pub skipped_bytes: u64,
     /// Frames and messages that were cut off, overwritten or given up midway.

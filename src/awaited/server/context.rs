@@ -19,7 +19,7 @@ use crate::core::server::{Asker, Caller};
 use crate::core::streams::WINDOW;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::front::Term;
+use crate::front::{IdempotencyKey, Term};
 
 /// What a handler knows beside the request.
 #[derive(Clone)]
@@ -61,6 +61,12 @@ impl Context {
     /// dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
+    }
+
+    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
+    /// so that it does so once in all its lives.
+    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
 
     /// Waits until nobody wants the answer any more; see [`is_cancelled`](Self::is_cancelled).

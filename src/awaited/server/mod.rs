@@ -306,14 +306,19 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// A request that has come already.
     fn ready_request(&self) -> Option<Request<R, Req, Rep, C>> {
         loop {
-            let asked = self.shared.hub.with(|answerer| {
+            let (asked, is_due) = self.shared.hub.with(|answerer| {
                 if !answerer.link().has_events() {
-                    return None;
+                    return (None, false);
                 }
                 let now = self.shared.hub.now();
                 // The end of the clients is for a wait to tell.
-                answerer.next_request(now, sys::monotonic_ns(now)).ok().flatten()
+                let asked = answerer.next_request(now, sys::monotonic_ns(now)).ok().flatten();
+                (asked, answerer.made_room())
             });
+            if asked.is_none() && is_due {
+                // Whoever waits for the next request is woken by it, where more have come.
+                self.shared.hub.nudge(|_| {});
+            }
             if let Some(request) = self.receive(asked?) {
                 return Some(request);
             }

@@ -16,7 +16,7 @@ use crate::core::server::{Answerer, Asker};
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::front::Term;
+use crate::front::{IdempotencyKey, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::trace::Span;
@@ -67,6 +67,12 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
     /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
+    }
+
+    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
+    /// so that it does so once in all its lives.
+    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
 
     /// When the caller stops waiting.

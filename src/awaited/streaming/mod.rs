@@ -73,7 +73,7 @@ where
     }
 
     async fn begin_stream(self, replies: bool, upload: bool) -> Result<Stream<R>> {
-        let Self { client, request, limit, window } = self;
+        let Self { client, request, limit, window, .. } = self;
         let term = limit.begin(client.hub.now());
         let window = replies.then_some(window);
         let options = Options { window, upload, ..Options::default() };

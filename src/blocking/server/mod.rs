@@ -27,7 +27,7 @@ use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::front::{ServerOptions, Term};
+use crate::front::{IdempotencyKey, ServerOptions, Term};
 use crate::node::Pair;
 use crate::probe::Probe;
 use crate::stats::LinkStats;
@@ -382,6 +382,12 @@ impl<'a> Context<'a> {
     /// that is dropped drops what it has of them.
     pub fn payload(&self) -> Payload<'_> {
         Payload::new(self.turn, self.asker)
+    }
+
+    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
+    /// so that it does so once in all its lives.
+    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
 
     /// Ends [`Server::serve`] once this request is answered.

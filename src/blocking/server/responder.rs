@@ -15,7 +15,7 @@ use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
-use crate::front::Term;
+use crate::front::{IdempotencyKey, Term};
 use crate::node::{ReadOpener, WriteOpener};
 use crate::pipe::Opener;
 use crate::trace::Span;
@@ -64,6 +64,12 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
+    }
+
+    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
+    /// so that it does so once in all its lives.
+    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
 
     /// When the caller stops waiting.
@@ -117,6 +123,10 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// [`ServerOptions::reply_timeout`](crate::ServerOptions::reply_timeout). Where the caller has
     /// stopped waiting before, one attempt is made: a reply for which there is room is written and
     /// `Ok`, and its client drops it as late; any other is given up at once.
+    ///
+    /// The answer to a request with a [key](Self::idempotency_key) is kept for whoever asks again,
+    /// whatever comes of sending it; where its client has left before, that is all there is to do, and
+    /// `Ok`.
     ///
     /// # Errors
     /// [`ErrorKind::NoReader`], [`ErrorKind::PeerClosed`]: the client is gone.

@@ -24,6 +24,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             Found::Nothing => Fate::MaybeDelivered,
         };
         // Also where whoever cancelled it waits no longer.
+        let fate = self.repeats.fate(event.id, fate);
         self.calls.end(event.id, ErrorKind::Cancelled, fate);
         self.cancels.acknowledge(event.id, self.calls.wakeups());
     }
@@ -41,9 +42,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             return key;
         };
         self.link.stats.cancelled += 1;
-        let taken = self.link.outbox().take_back(ticket);
+        let taken = match self.repeats.waits(id) {
+            true => TakenBack::NotSent { begun: false },
+            false => self.link.outbox().take_back(ticket),
+        };
+        self.repeats.stop(id);
         match taken {
-            TakenBack::NotSent { .. } => self.calls.end(id, ErrorKind::Cancelled, Fate::NotSent),
+            TakenBack::NotSent { .. } => {
+                let fate = self.repeats.fate(id, Fate::NotSent);
+                self.calls.end(id, ErrorKind::Cancelled, fate);
+            }
             TakenBack::Written => {
                 self.cancels.ask(id, key);
             }

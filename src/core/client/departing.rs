@@ -103,17 +103,32 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// The server has left, or is given up: ends the calls whose requests it may have seen.
     pub(super) fn end_calls(&mut self, departure: Departure, why: ErrorKind) {
         self.cancels.end(self.calls.wakeups());
-        let Departure { lost, mut unsent, farewell, said_to_anybody } = departure;
+        let Departure { lost, mut unsent, farewell, said_to_anybody, peer } = departure;
         let never = self.manners.reconnect == Reconnect::Never;
         unsent.sort_unstable();
-        let items = self.calls.end_all(why, |ticket| match () {
-            () if lost.contains(&ticket) => Some(Fate::NotSent),
-            () if unsent.binary_search(&ticket).is_ok() => never.then_some(Fate::NotSent),
-            // What it has not taken lies in the FIFO, where another life declines what was for it.
-            () if farewell && ticket > said_to_anybody => Some(Fate::NotSent),
-            () => Some(Fate::MaybeDelivered),
+        let repeats = &self.repeats;
+        let mut again = Vec::new();
+        let items = self.calls.end_all(why, |id, ticket| {
+            let fate = match () {
+                () if unsent.binary_search(&ticket).is_ok() => {
+                    return never.then_some(repeats.fate(id, Fate::NotSent));
+                }
+                () if repeats.waits(id) || lost.contains(&ticket) => Fate::NotSent,
+                // What it has not taken lies in the FIFO, where another life declines what was for it.
+                () if farewell && ticket > said_to_anybody => Fate::NotSent,
+                () => Fate::MaybeDelivered,
+            };
+            let life = if ticket > said_to_anybody { peer } else { 0 };
+            if !never && repeats.may(id, fate, life) {
+                again.push((id, fate, life));
+                return None;
+            }
+            Some(repeats.fate(id, fate))
         });
         self.take_items_back(items);
+        for (id, fate, life) in again {
+            self.put_again(id, fate, life);
+        }
         if never {
             self.ended = Some(why);
             self.let_go();

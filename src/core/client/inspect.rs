@@ -15,6 +15,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.manners.cancel_abandoned = false;
     }
 
+    /// Whether a call may be put again, or was.
+    pub(crate) fn may_repeat(&self, id: CallId) -> bool {
+        self.repeats.has(id)
+    }
+
+    /// Limits the bytes that wait, or are kept.
+    pub(crate) fn limit_queue(&mut self, bytes: usize) {
+        self.max_queued = bytes;
+    }
+
     /// Places among the calls in flight that are held or waited for.
     pub(crate) fn reserved(&self) -> usize {
         self.calls.reserved()
@@ -46,7 +56,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn is_idle(&mut self) -> bool {
         let queued = self.link.has_events() || !self.link.outbox().is_empty();
         let counted = self.calls.len() + self.calls.reserved() + self.link.outbox().unasked();
-        !queued && counted == 0 && self.cancels.is_empty()
+        !queued && counted == 0 && self.cancels.is_empty() && self.repeats.is_empty()
     }
 
     /// Takes what was heard of which call since this was asked last.
@@ -58,6 +68,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn check(&self) {
         self.link.check();
         self.calls.check();
+        self.repeats.check();
     }
 }
 

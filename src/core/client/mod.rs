@@ -5,6 +5,7 @@ mod departing;
 #[cfg(test)]
 mod inspect;
 mod outcome;
+mod retrying;
 mod streaming;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use super::errand::Key;
 use super::event::{Event, Verb};
 use super::link::{Departure, Directions, Link};
 use super::reconnect::{Reconnect, Redial};
+use super::repeats::Repeats;
 use super::session::Session;
 use super::step::Wait;
 use super::wire::{self, Head, Options};
@@ -31,6 +33,7 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     link: Link<R, W>,
     calls: Calls,
     cancels: Cancels,
+    repeats: Repeats,
     closing: Closing,
     manners: Manners,
     redial: Redial,
@@ -39,8 +42,10 @@ pub(crate) struct Caller<R: Opener, W: Opener> {
     /// Those that wait for the end of the client.
     attendants: Vec<Key>,
     last_id: CallId,
+    /// The first life of this client, for the keys that it draws.
+    root: u64,
     stall: Duration,
-    /// Bytes of requests that may wait to be written.
+    /// Bytes of requests that may wait to be written, or be kept to be put again.
     max_queued: usize,
     /// Whether what the last step has heard gives something to write.
     answers: bool,
@@ -55,6 +60,8 @@ pub(crate) struct Manners {
     /// Whether the server is told of calls that are given up.
     pub(crate) cancel_abandoned: bool,
     pub(crate) reconnect: Reconnect,
+    /// How often a call is put again that may be.
+    pub(crate) max_retries: u32,
 }
 
 /// What a client is held to.
@@ -76,16 +83,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         }
         let (calls, cancels) = (Calls::new(limits.calls), Cancels::default());
         let ClientLimits { stall, queued_bytes: max_queued, .. } = limits;
+        let root = link.addresses().ours;
         Self {
             link,
             calls,
             cancels,
+            repeats: Repeats::default(),
             closing: Closing::default(),
             manners,
             redial: Redial::default(),
             ended: None,
             attendants: Vec::new(),
             last_id: 0,
+            root,
             stall,
             max_queued,
             answers: false,
@@ -178,7 +188,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Whether there is room for the bytes of one more request.
     fn look_at_queue(&mut self) {
-        let congested = self.link.outbox().queued_bytes() >= self.max_queued;
+        let bytes = self.link.outbox().queued_bytes().saturating_add(self.repeats.bytes());
+        let congested = bytes >= self.max_queued;
         self.calls.set_congested(congested);
     }
 
@@ -193,6 +204,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         if let Some(departure) = self.link.take_departure() {
             self.end_calls(departure, ErrorKind::PeerClosed);
         }
+        self.end_bound_calls();
         self.look_at_queue();
         let mut wait = stepped?;
         let room = was_full && !self.link.is_full();
@@ -226,6 +238,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 // An answer is to somebody: one to whoever reads is to nobody.
                 let unclaimed = match event.to {
                     0 => Some(event),
+                    _ if self.hear_declined(&event) => return self.link.recycle(event.body),
                     _ => self.calls.answer(event, now),
                 };
                 self.link.stats.late += u64::from(unclaimed.is_some());
@@ -324,9 +337,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Session for Caller<R, W> {
         self.cancels.end(self.calls.wakeups());
         let mut unsent = [departure.lost, departure.unsent].concat();
         unsent.sort_unstable();
-        self.calls.end_all(ErrorKind::Closed, |ticket| {
-            let written = unsent.binary_search(&ticket).is_err();
-            Some(if written { Fate::MaybeDelivered } else { Fate::NotSent })
+        let repeats = &self.repeats;
+        self.calls.end_all(ErrorKind::Closed, |id, ticket| {
+            let written = unsent.binary_search(&ticket).is_err() && !repeats.waits(id);
+            let last = if written { Fate::MaybeDelivered } else { Fate::NotSent };
+            Some(repeats.fate(id, last))
         });
         self.let_go();
     }

@@ -16,11 +16,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn answer(&mut self, id: CallId) -> Option<Result<Event>> {
         let answer = self.calls.take(id)?;
         self.cancels.disown(id);
-        match answer {
+        let answered = match answer {
             Answer::Event(event) if event.verb == Verb::Failure => {
-                let error = failed(&Failure::from_bytes(&event.body));
+                let (failure, fate) = failed(&Failure::from_bytes(&event.body));
                 self.link.recycle(event.body);
-                Some(Err(error))
+                Some(Err(failure.with_fate(self.repeats.fate(id, fate))))
             }
             Answer::Event(event) => Some(Ok(event)),
             Answer::Written => Some(Ok(Event::to(0, Verb::Request, id, Vec::new()))),
@@ -28,7 +28,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 let phase = if fate == Fate::NotSent { Phase::Write } else { Phase::Reply };
                 Some(Err(Error::new(why, phase).with_fate(fate)))
             }
-        }
+        };
+        self.end_repeats(id);
+        answered
     }
 
     /// How a call has ended, if it has; at its deadline it does.
@@ -57,12 +59,17 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.link.stats.expired += 1;
         let not_open = self.link.writer_refused();
         let heard = self.calls.is_acknowledged(id);
+        // What earlier attempts have come to is so, whatever becomes of the last.
+        let (unsent, waits) = (self.repeats.fate(id, Fate::NotSent), self.repeats.waits(id));
         match self.give_up(id) {
             TakenBack::NotSent { begun } => {
                 let error = not_open.filter(|_| !begun);
                 error
                     .unwrap_or_else(|| Error::new(ErrorKind::WriteStalled, Phase::Write))
-                    .with_fate(Fate::NotSent)
+                    .with_fate(unsent)
+            }
+            TakenBack::Written if waits => {
+                Error::new(ErrorKind::TimedOut, Phase::Reply).with_fate(unsent)
             }
             TakenBack::Written => {
                 self.link.doubt_peer();
@@ -72,6 +79,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 Error::new(kind, Phase::Reply).with_fate(fate)
             }
         }
+    }
+
+    /// Gives a call up, and says what became of its request.
+    pub(crate) fn give_up_for(&mut self, id: CallId, error: Error) -> Error {
+        let (unsent, waits) = (self.repeats.fate(id, Fate::NotSent), self.repeats.waits(id));
+        let last = self.give_up(id).fate();
+        error.with_fate(if waits || last == Fate::NotSent { unsent } else { last })
     }
 
     /// Takes a call out of every table. What its request has left unwritten is never written.
@@ -91,6 +105,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 open && tells && !self.cancels.awaits(id)
             }
         };
+        let tell = tell && !self.repeats.waits(id);
+        self.repeats.end(id);
         if tell {
             self.push_cancel(id);
         }
@@ -101,8 +117,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 }
 
-/// What the server said, as an error.
-fn failed(failure: &Failure) -> Error {
+/// What the server said, as an error, and what became of the request.
+fn failed(failure: &Failure) -> (Error, Fate) {
     let (kind, fate) = match failure.code {
         FailureCode::TooLarge => (ErrorKind::TooLarge, Fate::MaybeDelivered),
         FailureCode::Overloaded => (ErrorKind::Overloaded, Fate::NotSent),
@@ -111,10 +127,11 @@ fn failed(failure: &Failure) -> Error {
         FailureCode::Unsupported => (ErrorKind::Unsupported, Fate::NotSent),
         FailureCode::Cancelled => (ErrorKind::Cancelled, Fate::Delivered),
         FailureCode::Codec => (ErrorKind::Codec, Fate::Delivered),
+        FailureCode::Repeated => (ErrorKind::Repeated, Fate::Delivered),
         FailureCode::Handler
         | FailureCode::Panic
         | FailureCode::Dropped
         | FailureCode::Other(_) => (ErrorKind::Remote, Fate::Delivered),
     };
-    Error::new(kind, Phase::Reply).detailed(failure.message.as_str()).with_fate(fate)
+    (Error::new(kind, Phase::Reply).detailed(failure.message.as_str()), fate)
 }

@@ -6,6 +6,7 @@ use super::{Errand, Key};
 use crate::core::calls::{Asks, CallId};
 use crate::core::client::Caller;
 use crate::core::event::Event;
+use crate::core::repeats::Promise;
 use crate::core::wire::Head;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -17,6 +18,8 @@ pub(crate) struct Calling {
     /// What is said, and what is to come of it, until it is queued.
     body: Vec<u8>,
     asks: Option<Asks>,
+    /// Whether it may be put again.
+    promise: Option<Promise>,
     /// The place that is held for it.
     place: Option<Key>,
     id: CallId,
@@ -29,6 +32,17 @@ impl Calling {
     pub(crate) fn request(mut body: Vec<u8>, head: &Head, deadline: Deadline) -> Self {
         head.write(&mut body);
         Self::new(body, Some(Asks::of(&head.options)), 0, deadline)
+    }
+
+    /// May be put again, to those that this promises.
+    pub(crate) fn promising(mut self, promised: Option<Promise>) -> Self {
+        self.promise = match promised {
+            // A server forgets the key of a request without a deadline while that may still come
+            // again.
+            Some(Promise::SameLife) if self.deadline == Deadline::NEVER => Some(Promise::Untaken),
+            promised => promised,
+        };
+        self
     }
 
     pub(crate) fn ping(deadline: Deadline) -> Self {
@@ -64,7 +78,7 @@ impl Calling {
     }
 
     fn new(body: Vec<u8>, asks: Option<Asks>, id: CallId, deadline: Deadline) -> Self {
-        Self { body, asks, place: None, id, deadline, answered: false }
+        Self { body, asks, promise: None, place: None, id, deadline, answered: false }
     }
 }
 
@@ -75,7 +89,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
 
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         if let Some(asks) = self.asks.take() {
-            self.id = caller.call(std::mem::take(&mut self.body), asks, self.place)?;
+            let body = std::mem::take(&mut self.body);
+            self.id = match self.promise {
+                Some(promise) => caller.call_repeatedly(body, asks, promise, self.place)?,
+                None => caller.call(body, asks, self.place)?,
+            };
         }
         Ok(self.id)
     }
@@ -95,7 +113,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Call
 
     fn fail(&mut self, caller: &mut Caller<R, W>, error: Error) -> Error {
         self.answered = true;
-        error.with_fate(caller.give_up(self.id).fate())
+        caller.give_up_for(self.id, error)
     }
 
     fn leave(&mut self, caller: &mut Caller<R, W>) {

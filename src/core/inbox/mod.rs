@@ -210,6 +210,13 @@ impl Inbox {
         Some(event)
     }
 
+    /// An event that was taken last, and found in time, is the next again.
+    pub(crate) fn put_back(&mut self, event: Event) {
+        self.events_bytes += cost(&event);
+        self.in_time += 1;
+        self.events.push_front(event);
+    }
+
     /// Takes back the memory of a long message; gives back that of a short one, and of one that is
     /// longer than any that comes.
     pub(crate) fn recycle(&mut self, body: Vec<u8>) -> Option<Vec<u8>> {

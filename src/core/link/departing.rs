@@ -55,6 +55,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let cut = self.outbox.rewind();
         let departure = self.departure.get_or_insert_default();
         departure.farewell = farewell;
+        if departure.peer == 0 {
+            departure.peer = peer;
+        }
         departure.said_to_anybody = self.outbox.said_to_anybody();
         departure.lost.extend(cut);
         departure.unsent.clear();
@@ -88,7 +91,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         let lost = self.outbox.rewind();
         let mut unsent = Vec::new();
         self.outbox.tickets(&mut unsent);
-        Departure { lost, unsent, ..Departure::default() }
+        let (said_to_anybody, peer) = (self.outbox.said_to_anybody(), self.inbox.peer());
+        Departure { lost, unsent, farewell: false, said_to_anybody, peer }
     }
 
     pub(super) fn leave_reader(&mut self) {

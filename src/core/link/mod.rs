@@ -12,9 +12,7 @@ mod writing;
 
 use std::time::Instant;
 
-use super::event::Event;
-#[cfg(test)]
-use super::event::Lives;
+use super::event::{Event, Lives};
 use super::inbox::{Ask, Flow, Inbox, Limits};
 use super::outbox::{Outbox, Ticket};
 use super::read_side::ReadSide;
@@ -76,6 +74,8 @@ pub(crate) struct Departure {
     pub(crate) farewell: bool,
     /// Events up to this one may have been said to whoever reads, and lie there for the next.
     pub(crate) said_to_anybody: Ticket,
+    /// The life that all events behind that one were said to; zero for unknown.
+    pub(crate) peer: u64,
 }
 
 /// Reads between two looks at the clock: at most 1 MiB.
@@ -212,6 +212,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// Whether the peer asks anything that was not answered.
     pub(crate) fn has_asks(&self) -> bool {
         self.inbox.has_asks()
+    }
+
+    /// An event that was taken last is the next again.
+    pub(crate) fn put_back(&mut self, event: Event) {
+        self.inbox.put_back(event);
+    }
+
+    /// Our life, and the one that is spoken to; zero for whoever reads.
+    pub(crate) fn addresses(&self) -> Lives {
+        self.inbox.addresses()
     }
 
     /// Takes what the peer asks and was not answered.

@@ -122,6 +122,10 @@ impl TakenBack {
 /// Answers to control, and refusals, that wait to be written: a few KiB.
 const MAX_UNASKED: usize = 16;
 
+/// Bytes that wait to be written, beyond which no answer is queued that nobody here waits for: what a
+/// pipe holds.
+const MAX_UNASKED_BYTES: usize = 65_536;
+
 /// Writes between two looks at the clock: at most 1 MiB.
 const WRITES_A_STEP: usize = 128;
 
@@ -192,6 +196,18 @@ impl Outbox {
     pub(crate) fn draw_ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         self.next_ticket
+    }
+
+    /// The ticket that was drawn last.
+    pub(crate) fn last_ticket(&self) -> Ticket {
+        self.next_ticket
+    }
+
+    /// Whether there is a place for an answer of this length that nobody here waits for: a few of
+    /// them, and a few bytes, or one alone.
+    pub(crate) fn has_place_for(&self, bytes: usize) -> bool {
+        let short = self.queued_bytes.saturating_add(bytes) <= MAX_UNASKED_BYTES;
+        self.refusals < MAX_UNASKED && (short || self.queued_bytes == 0)
     }
 
     fn queue(&mut self, event: Event, cause: Cause) -> Ticket {

@@ -11,11 +11,13 @@ use crate::core::inbox::Limits;
 use crate::core::link::{Directions, Link};
 use crate::core::reconnect::Reconnect;
 use crate::core::recv::EndOfWriters;
+#[cfg(test)]
+use crate::core::repeats::Promise;
 use crate::core::server::{Answerer, Asked};
 use crate::core::step::Wait;
 use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 /// Two endpoints, each alive or not, and the clock of both.
 #[derive(Debug)]
@@ -64,7 +66,11 @@ impl Session {
             client: None,
             server: None,
             limits: Limits::of(limit),
-            manners: Manners { cancel_abandoned: true, reconnect: Reconnect::default() },
+            manners: Manners {
+                cancel_abandoned: true,
+                reconnect: Reconnect::default(),
+                max_retries: 3,
+            },
             stall,
             lives: 0,
         };
@@ -160,6 +166,30 @@ impl Session {
         Ok(Call { id, deadline: Deadline::after(now, timeout) })
     }
 
+    /// Begins a call that may be put again, with a key that the client draws.
+    #[cfg(test)]
+    pub(crate) fn call_repeatedly(
+        &mut self,
+        promise: Promise,
+        message: &[u8],
+        timeout: Duration,
+    ) -> Result<Call> {
+        let (deadline, ns) = (Deadline::after(self.clock.now, timeout), self.clock.ns());
+        let options = Options { key: Some(self.client().draw_key()), ..Options::default() };
+        let mut body = self.client().request_body(&options);
+        body.extend_from_slice(message);
+        Head::new(Some(timeout), ns, options).write(&mut body);
+        let id = self.client().call_repeatedly(body, Asks::of(&options), promise, None)?;
+        Ok(Call { id, deadline })
+    }
+
+    /// Begins a new life of the client, which puts calls again so often.
+    #[cfg(test)]
+    pub(crate) fn retry(&mut self, max_retries: u32) {
+        self.manners.max_retries = max_retries;
+        self.start_client();
+    }
+
     /// Begins a ping with this much time.
     pub(crate) fn ping(&mut self, timeout: Duration) -> Result<Call> {
         let deadline = Deadline::after(self.clock.now, timeout);
@@ -201,8 +231,7 @@ impl Session {
         let Some(life) = &mut self.server else { return Vec::new() };
         let wait = stepped(life.endpoint.step(self.clock.now, Directions::BOTH));
         let mut asked = Vec::new();
-        while let Some(request) =
-            stepped(life.endpoint.next_request(self.clock.now, self.clock.ns()))
+        while let Some(request) = taken(life.endpoint.next_request(self.clock.now, self.clock.ns()))
         {
             asked.push(request);
         }
@@ -295,6 +324,14 @@ impl<Endpoint> Life<Endpoint> {
     fn wake(&mut self) -> &mut Endpoint {
         self.wait = None;
         &mut self.endpoint
+    }
+}
+
+/// A server that closes hands nothing out.
+fn taken(next: Result<Option<Asked>>) -> Option<Asked> {
+    match next {
+        Err(error) if error.kind() == ErrorKind::Closed => None,
+        next => stepped(next),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Answerer, Caller};
 use crate::core::event::{Event, Verb};
-use crate::core::hands::Unwanted;
+use crate::core::hands::{Stopped, Unwanted};
 use crate::core::inbox::Ask;
 use crate::core::wire::{Found, Load};
 use crate::pipe::{Opener, Sink, Source};
@@ -34,8 +34,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Stops what is cancelled; answers what was found of it. The reply to a cancelled call is taken
     /// back before the cancel is acknowledged, so nothing of the call follows that.
     pub(super) fn cancel(&mut self, caller: Caller, waited: bool) -> Found {
+        let name = self.hands.of(caller);
         let found = match self.hands.cancel(caller, &mut self.wakeups) {
             Some(stopped) => {
+                if stopped == Stopped::Handler {
+                    name.into_iter().for_each(|name| self.keep_cancel(name));
+                }
                 self.stop(stopped, Unwanted::Cancelled);
                 Found::InHand
             }

@@ -18,9 +18,15 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         all.extend(waiting.map(|key| (key, Request::Waiting)));
         let hands: Vec<_> = self.hands.each().collect();
         for (caller, ticket) in hands {
-            all.push(((caller.epoch, caller.id), self.request(caller, ticket)));
+            let to = self.asker(caller);
+            all.push(((to.epoch, to.id), self.request(caller, ticket)));
         }
         all
+    }
+
+    /// Whom the answer to a request in hand is for.
+    pub(crate) fn asker(&self, caller: Caller) -> Caller {
+        self.hands.asker(caller)
     }
 
     fn request(&mut self, caller: Caller, ticket: Option<u64>) -> Request {

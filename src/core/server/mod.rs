@@ -4,6 +4,7 @@ mod control;
 mod departing;
 #[cfg(test)]
 mod inspect;
+mod keyed;
 mod replying;
 mod streaming;
 
@@ -14,6 +15,7 @@ use super::closing::{Closing, Stage};
 use super::errand::Key;
 pub(crate) use super::hands::Caller;
 use super::hands::{Hands, Unwanted};
+use super::keys::{KeyLimits, Keys};
 use super::link::{Directions, Link};
 use super::outbox::{self, Ticket};
 use super::recv::EndOfWriters;
@@ -24,6 +26,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
 use crate::stats::RoundTrips;
+use keyed::Meeting;
 
 /// Requests in, replies out. Every method is one step and waits for nothing.
 #[derive(Debug)]
@@ -33,7 +36,7 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     stall: Duration,
     on_end: EndOfWriters,
     hung_up: bool,
-    /// Whether dropping what nobody waits for has made room to hear more.
+    /// Whether another step is due: there is room to hear more, or something to say.
     made_room: bool,
     /// Whether requests were taken since there was no room to hear more: there may be more to hear
     /// that was read already, and no event of the FIFO tells of it.
@@ -41,6 +44,7 @@ pub(crate) struct Answerer<R: Opener, W: Opener> {
     /// Replies whose senders have not asked what became of them.
     awaited: usize,
     hands: Hands,
+    keys: Keys,
     /// Replies among them that nobody wants any more, and why.
     lost: Vec<(Ticket, Unwanted)>,
     /// The client that is here now; zero for none.
@@ -122,6 +126,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             unheard: false,
             awaited: 0,
             hands: Hands::default(),
+            keys: Keys::new(KeyLimits::default()),
             lost: Vec::new(),
             client: 0,
             seen_off: false,
@@ -151,6 +156,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.end_client(Unwanted::Gone);
         }
         self.meet_client();
+        self.keys.forget(now);
         let was_full = self.link.is_full();
         self.link.drop_expired(|| (self.stamp)(now));
         let room = was_full && !self.link.is_full();
@@ -190,19 +196,22 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             return Err(Error::new(ErrorKind::Closed, Phase::Read));
         }
         let was_full = self.link.is_full();
+        let said = self.link.outbox().last_ticket();
         let next = self.next_awaited(now, now_ns);
-        self.made_room = was_full && !self.link.is_full();
-        self.unheard |= self.made_room;
+        let room = was_full && !self.link.is_full();
+        self.made_room = room || self.link.outbox().last_ticket() > said;
+        self.unheard |= room;
         next
     }
 
-    /// Whether there is more to hear, now that requests nobody waits for are dropped: then what
-    /// the last step said to wait for is not all, and another step is due.
+    /// Whether there is more to hear, now that requests nobody waits for are dropped, or something
+    /// to say: then what the last step said to wait for is not all, and another step is due.
     pub(crate) fn made_room(&self) -> bool {
         self.made_room
     }
 
     fn next_awaited(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
+        let said = self.link.outbox().last_ticket();
         while let Some(event) = self.link.next_event() {
             // Requests are all that waits to be taken at a server.
             let caller = Caller { epoch: event.from, id: event.id };
@@ -232,7 +241,22 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             }
             self.link.greet(now);
             let deadline = left.map_or(Deadline::NEVER, |left| Deadline::after(now, left));
-            self.hands.take_up(caller, &options, now);
+            match self.meet_key(caller, &options, deadline) {
+                Meeting::First => {}
+                Meeting::Again => {
+                    self.link.recycle(event.body);
+                    if self.link.outbox().last_ticket() > said {
+                        // What there is to say is said before a handler begins.
+                        return Ok(None);
+                    }
+                    continue;
+                }
+                Meeting::NoRoom => {
+                    self.link.put_back(event);
+                    return Ok(None);
+                }
+            }
+            self.hands.take_up(caller, &options, caller.epoch != self.client, now);
             self.link.stats.taken += 1;
             return Ok(Some(Asked { caller, body: event.body, message_at, options, deadline }));
         }

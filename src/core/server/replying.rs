@@ -40,21 +40,25 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
     /// one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
-        let unheard = self.unwanted(caller).is_some() || self.hands.is_quiet(caller);
+        let (unwanted, to) = (self.unwanted(caller).is_some(), self.hands.asker(caller));
+        let unheard = unwanted || self.hands.is_quiet(caller);
+        if !unwanted {
+            self.keep_failure(caller, code, &words);
+        }
         self.hands.put_down(caller, &mut self.wakeups);
         if !unheard {
-            self.queue_refusal(caller, code, words);
+            self.queue_refusal(to, code, words);
         }
     }
 
     /// A reply that was begun is given up: its caller is told so, unless it was written.
     pub(crate) fn abandon_reply(&mut self, ticket: Ticket, caller: Caller) -> TakenBack {
-        let unwanted = self.unwanted(caller).is_some();
+        let (unwanted, to) = (self.unwanted(caller).is_some(), self.hands.asker(caller));
         let taken = self.link.outbox().take_back(ticket);
         self.give_up(ticket, caller);
         if taken != TakenBack::Written && !unwanted {
             let words = "the request was dropped without an answer";
-            self.queue_refusal(caller, FailureCode::Dropped, words.to_owned());
+            self.queue_refusal(to, FailureCode::Dropped, words.to_owned());
         }
         taken
     }
@@ -69,9 +73,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// Why nobody wants an answer to this request any more, where that is so. One that never wanted
-    /// an answer is not for its client to outlive.
+    /// an answer, or that may be asked for again, is not for its client to outlive.
     pub(super) fn unwanted(&self, caller: Caller) -> Option<Unwanted> {
-        let left = caller.epoch != self.client && !self.hands.is_quiet(caller);
+        let here = self.hands.asker(caller).epoch == self.client;
+        let left = !here && !self.hands.is_quiet(caller);
         let gone = left || self.link.is_closed();
         let gone = gone.then_some(Unwanted::Gone);
         self.hands.unwanted(caller).or(gone)
@@ -109,6 +114,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.link.stats.unanswered += 1;
             return Err(unwanted(why));
         }
+        self.keep(caller, verb, &body);
         if self.hands.is_quiet(caller) {
             self.hands.put_down(caller, &mut self.wakeups);
             self.link.recycle(body);
@@ -116,7 +122,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             // Of nothing, all is written.
             return Ok(self.link.outbox().draw_ticket());
         }
-        let event = Event::to(caller.epoch, verb, caller.id, body);
+        let to = self.hands.asker(caller);
+        let event = Event::to(to.epoch, verb, to.id, body);
         if self.awaited == 0 || self.link.outbox().is_empty() {
             self.link.restart_stall();
         }
@@ -160,10 +167,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// A reply that was not written is given up: its caller is told so, if it still waits.
     pub(crate) fn give_up_unsent(&mut self, ticket: Ticket, caller: Caller) {
         let wanted = self.unwanted(caller).is_none() && !self.hands.is_quiet(caller);
+        let to = self.hands.asker(caller);
         self.give_up(ticket, caller);
         if wanted {
             let words = "the reply was given up before it was written";
-            self.queue_refusal(caller, FailureCode::Dropped, words.to_owned());
+            self.queue_refusal(to, FailureCode::Dropped, words.to_owned());
         }
     }
 

@@ -132,7 +132,8 @@ fn bytes_that_wait_to_be_written_are_limited_and_the_next_call_goes_on_when_they
         crate::core::wire::epoch_from(3),
     );
     let limits = ClientLimits { calls: 100, queued_bytes: 10_000, stall: ms(1000) };
-    let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::OnNextCall };
+    let reconnect = Reconnect::OnNextCall;
+    let manners = Manners { cancel_abandoned: true, reconnect, max_retries: 0 };
     let (mut client, clock) = (Caller::new(link, limits, manners), Clock::new());
     let begin = |client: &mut Caller<_, _>, bytes: usize| {
         let mut body = client.request_body(&Options::default());

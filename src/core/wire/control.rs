@@ -89,12 +89,13 @@ pub(crate) enum FailureCode {
     Stale,
     Closing,
     Unsupported,
+    Repeated,
     /// A code of a later version; its words still say what happened.
     Other(u16),
 }
 
 impl FailureCode {
-    const ALL: [(Self, u16); 11] = [
+    const ALL: [(Self, u16); 12] = [
         (Self::Handler, 1),
         (Self::Panic, 2),
         (Self::Codec, 3),
@@ -106,6 +107,7 @@ impl FailureCode {
         (Self::Stale, 9),
         (Self::Closing, 10),
         (Self::Unsupported, 11),
+        (Self::Repeated, 12),
     ];
 
     fn from_wire(wire: u16) -> Self {

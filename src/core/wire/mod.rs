@@ -18,7 +18,7 @@ mod vectors;
 
 pub(crate) use control::{Failure, FailureCode, Found, Load, credit_from, credit_to_bytes};
 pub(crate) use header::{Flags, Header, Kind};
-pub(crate) use request::{Head, Options, Remaining, Unreadable};
+pub(crate) use request::{Head, Options, Remaining, RequestKey, Unreadable};
 pub use scan::SkipReason;
 pub(crate) use scan::{Scan, Scanner};
 pub(crate) use seal::{begin, seal, void};

@@ -276,7 +276,8 @@ pub(crate) fn endpoints(capacity: usize, max_in_flight: usize) -> (Client, Serve
     let client = link(replies.reader(), requests.writer(), crate::core::wire::epoch_from(2));
     let mut server = Answerer::new(server, stall, EndOfWriters::End, peer::stamp);
     let limits = ClientLimits { calls: max_in_flight, queued_bytes: usize::MAX, stall };
-    let manners = Manners { cancel_abandoned: true, reconnect: Reconnect::default() };
+    let reconnect = Reconnect::default();
+    let manners = Manners { cancel_abandoned: true, reconnect, max_retries: 0 };
     let mut client = Caller::new(client, limits, manners);
     // A server reads before its clients come: what is not there yet is tried again by the clock.
     server.step_open(dawn(), Deadline::NEVER).unwrap();
