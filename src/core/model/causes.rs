@@ -48,6 +48,7 @@ pub(crate) enum Cause {
     Spoken,
     Taken,
     Unanswered,
+    Unread,
 }
 
 impl Cause {
@@ -92,6 +93,7 @@ impl Cause {
         (Self::Spoken, "a client speaks"),
         (Self::Taken, "whoever waits for it takes it"),
         (Self::Unanswered, "a call is not answered in time"),
+        (Self::Unread, "opening is refused: nobody reads, or there is nothing to open"),
     ];
 
     /// The words for it.

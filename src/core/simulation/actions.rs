@@ -7,6 +7,7 @@ use super::ledger::Told;
 use super::time;
 use super::world::World;
 use crate::core::link::Directions;
+use crate::core::repeats::Promise;
 use crate::core::step::Wait;
 use crate::deadline::Deadline;
 
@@ -46,6 +47,7 @@ pub(super) const ACTIONS: &[Action] = &[
     action("the server receives", 200, Vital, receive),
     action("the server answers", 200, Vital, reply),
     action("a call", 150, Vital, call),
+    action("a call that may be put again", 100, Usual, repeatable_call),
     action("a moment passes", 60, Vital, time::moment),
     action("a wait ends", 30, Vital, time::wait_ends),
     action("many calls", 5, Usual, many_calls),
@@ -77,6 +79,7 @@ pub(super) const ACTIONS: &[Action] = &[
     action("the server starts anew", 1, Death, fault::restart_server),
     action("the client closes", 2, Death, close_client),
     action("the server closes", 2, Death, close_server),
+    action("a server with keys starts anew", 10, Death, fault::restart_server_with_keys),
     action("the dead are started", 100, Vital, fault::start),
     action("the dead let go", 60, Vital, fault::bury),
     action("opening is refused", 4, Path, fault::refuse),
@@ -155,22 +158,42 @@ fn waiting(wait: Option<Wait>, world: &World) -> String {
 }
 
 fn call(world: &mut World) -> Option<String> {
+    let deadline = deadline(world);
+    call_by(world, deadline, None)
+}
+
+/// With a deadline, because no server keeps anything for ever; what is put to one life only may have
+/// none.
+fn repeatable_call(world: &mut World) -> Option<String> {
+    if world.terms.max_queued == 1 && !world.random.once_in(20) {
+        // It is kept until it ends, and leaves no room for any other.
+        return None;
+    }
+    let promise = world.random.pick(&[Promise::AnyLife, Promise::AnyLife, Promise::SameLife]);
+    let deadline = match (deadline(world), promise) {
+        (Deadline::NEVER, Promise::AnyLife) => Deadline::after(world.now(), LONG),
+        (deadline, _) => deadline,
+    };
+    call_by(world, deadline, Some(promise))
+}
+
+fn call_by(world: &mut World, deadline: Deadline, promise: Option<Promise>) -> Option<String> {
     let now = world.now();
     let size = match world.random.once_in(4) {
         true => world.random.length(world.terms.largest),
         false => world.random.length(500.min(world.terms.largest)),
     };
-    let deadline = deadline(world);
     let in_vain = world.random.once_in(30);
     let client = world.client.as_mut().filter(|client| client.life.is_open())?;
     if client.is_full(world.terms.max_in_flight) && !in_vain {
         return None;
     }
-    let serial = client.call(size, now, deadline, &mut world.ledger);
+    let serial = client.call(size, now, deadline, promise, &mut world.ledger);
     if serial.is_some() && world.random.once_in(2) {
         client.step_first(now, &mut world.ledger);
     }
-    Some(format!("{serial:?} of {size} bytes by {:?}", deadline.remaining(now)))
+    let by = deadline.remaining(now);
+    Some(format!("{serial:?} of {size} bytes by {by:?}, {promise:?}"))
 }
 
 fn many_calls(world: &mut World) -> Option<String> {
@@ -191,6 +214,9 @@ fn many_pings(world: &mut World) -> Option<String> {
     let made = (0..pings).map_while(|_| ping(world)).count();
     (made > 0).then(|| format!("{made}"))
 }
+
+/// Longer than anybody waits.
+const LONG: Duration = Duration::from_secs(30);
 
 /// Soon, late or never.
 fn deadline(world: &mut World) -> Deadline {

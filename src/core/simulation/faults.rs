@@ -44,6 +44,13 @@ pub(super) fn restart_client(world: &mut World) -> Option<String> {
     done()
 }
 
+/// One that has something in hand which its client may put again.
+pub(super) fn restart_server_with_keys(world: &mut World) -> Option<String> {
+    let mut in_hand = world.server.as_ref()?.in_hand.iter();
+    let keyed = in_hand.any(|(_, serial)| world.ledger.is_kept(*serial));
+    keyed.then(|| restart_server(world)).flatten()
+}
+
 pub(super) fn restart_server(world: &mut World) -> Option<String> {
     world.start_server();
     done()

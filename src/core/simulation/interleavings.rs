@@ -25,6 +25,7 @@ use super::process::{Leaves, Transfers};
 use super::random::Random;
 use super::terms::Terms;
 use super::world::World;
+use crate::core::keys::KeyLimits;
 use crate::core::link::Directions;
 use crate::core::script::Place;
 use crate::deadline::Deadline;
@@ -146,7 +147,7 @@ impl Scene {
         }
         let now = world.now();
         let client = world.client.as_mut().expect("it has just begun");
-        client.call(10, now, deadline, &mut world.ledger).expect("there is room");
+        client.call(10, now, deadline, None, &mut world.ledger).expect("there is room");
         for choice in path {
             self.act(&mut world, *choice);
         }
@@ -295,6 +296,8 @@ fn terms(immortal: bool, stable: bool) -> Terms {
         max_waiting: 3,
         parks: false,
         reply_timeout: Duration::from_millis(10_000),
+        max_retries: 0,
+        keys: KeyLimits::default(),
         ends_with_server: false,
         transfers: Transfers::Whole,
         largest: 100,

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::messages::{self, Serial};
+use crate::core::repeats::Promise;
 use crate::core::server::{Asked, Caller};
 use crate::core::wire::{self, Load};
 use crate::deadline::Deadline;
@@ -44,10 +45,14 @@ struct Record {
     /// The life of the client that its server heard.
     caller: u64,
     deadline: Deadline,
+    /// Whether it may be put again.
+    promise: Option<Promise>,
     handed_out: bool,
-    /// The life of the server that has it.
+    /// The life of the server that has it, or had it last.
     life: u64,
     told: Option<Told>,
+    /// The lives of the server that had it before, and what they told.
+    before: Vec<(u64, Option<Told>)>,
     /// Whether the server was told that its answer is written.
     written: bool,
     /// Whether it was, when it was decided at the client how the call ends.
@@ -94,6 +99,10 @@ pub(super) struct Counts {
     pub(super) evicted: u64,
     pub(super) poisoned: u64,
     pub(super) settled: u64,
+    /// Requests that another life of the server was given again.
+    pub(super) again: u64,
+    /// Answers to a life of the client that has not asked first.
+    pub(super) kept: u64,
 }
 
 impl Counts {
@@ -109,15 +118,20 @@ impl Counts {
         self.evicted += other.evicted;
         self.poisoned += other.poisoned;
         self.settled += other.settled;
+        self.again += other.again;
+        self.kept += other.kept;
     }
 
     /// Whether everything happened often.
     pub(super) fn is_rich(&self) -> bool {
         let Self { calls, handed_out, replies, not_sent, maybe_delivered, delivered, .. } = *self;
-        let Self { cancelled, refused, evicted, poisoned, settled, .. } = *self;
+        let Self { cancelled, refused, evicted, poisoned, settled, again, kept, .. } = *self;
         let ends = [calls, handed_out, replies, not_sent, maybe_delivered, delivered];
         let others = [cancelled, refused, evicted, poisoned, settled];
-        ends.iter().all(|count| *count > 500) && others.iter().all(|count| *count > 200)
+        let rare = [again, kept];
+        ends.iter().all(|count| *count > 500)
+            && others.iter().all(|count| *count > 200)
+            && rare.iter().all(|count| *count > 50)
     }
 }
 
@@ -130,15 +144,22 @@ impl Ledger {
     }
 
     /// A call is about to begin.
-    pub(super) fn begun(&mut self, size: usize, deadline: Deadline) -> Serial {
+    pub(super) fn begun(
+        &mut self,
+        size: usize,
+        deadline: Deadline,
+        promise: Option<Promise>,
+    ) -> Serial {
         self.counts.calls += 1;
         self.calls.push(Record {
             size,
             caller: 0,
             deadline,
+            promise,
             handed_out: false,
             life: 0,
             told: None,
+            before: Vec::new(),
             written: false,
             written_before: None,
             withdrawn: false,
@@ -172,8 +193,8 @@ impl Ledger {
         self.present = 0;
     }
 
-    /// A request is what was asked, in time, for the first time, and its caller was not told that
-    /// it never would be.
+    /// A request is what was asked, in time, for the first time, or for the first time in this life of
+    /// the server where it may be put again, and its caller was not told that it never would be.
     pub(super) fn handed_out(&mut self, asked: &Asked, life: u64, now: Instant) -> Serial {
         self.counts.handed_out += 1;
         let first = *self.first.get(&asked.caller.life()).expect("a client that nobody is");
@@ -186,7 +207,10 @@ impl Ledger {
             asked.message() == messages::request(serial, record.size),
             "request {serial} is altered"
         );
-        assert!(!record.handed_out, "request {serial} is handed out twice");
+        if record.handed_out {
+            self.counts.again += 1;
+            record.run_again(serial, life);
+        }
         assert_ne!(
             record.end,
             Some(End::Failed(Fate::NotSent)),
@@ -218,7 +242,10 @@ impl Ledger {
         assert!(unwanted, "nobody had {serial} stopped: {error}");
         let here = error.kind() == ErrorKind::PeerClosed && record.caller == self.present;
         assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
-        assert_ne!(record.end, Some(End::Answered), "reply {serial} was not sent, and arrived");
+        // What is kept may arrive all the same.
+        let kept = record.promise.is_some();
+        let arrived = !kept && record.end == Some(End::Answered);
+        assert!(!arrived, "reply {serial} was not sent, and arrived");
         record.withdrawn = true;
     }
 
@@ -237,6 +264,7 @@ impl Ledger {
     pub(super) fn call_ended(&mut self, serial: Serial, outcome: Result<Vec<u8>>, now: Instant) {
         let (limit, reliable, next) = (self.limit, self.reliable, self.calls.len() as Serial);
         let lossless = self.lossless;
+        let present = self.present;
         let record = &mut self.calls[serial as usize];
         assert_eq!(record.end, None, "the harness ends {serial} twice");
         match outcome {
@@ -244,7 +272,11 @@ impl Ledger {
                 self.counts.replies += 1;
                 record.believe(serial, &reply);
                 let lives = (record.caller, record.life);
-                self.acquainted.entry(lives).or_insert(next);
+                if record.promise.is_none() {
+                    self.acquainted.entry(lives).or_insert(next);
+                } else if record.caller != present {
+                    self.counts.kept += 1;
+                }
                 record.end = Some(End::Answered);
             }
             Err(error) => {
@@ -266,11 +298,12 @@ impl Ledger {
                 }
                 // Who speaks to whoever reads may take the next server for the end of this one.
                 let unheard = record.written_before == Some(true)
+                    && record.promise.is_none()
                     && error.kind() == ErrorKind::PeerClosed
                     && !self.doubting.contains(&record.caller);
                 assert!(!unheard || !reliable, "the last words of a server, to {serial}, are lost");
                 record.end = Some(End::Failed(fate));
-                let caller = record.caller;
+                let caller = if record.promise.is_some() { present } else { record.caller };
                 if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::NoWriter) {
                     self.doubted(caller);
                 }
@@ -305,8 +338,10 @@ impl Ledger {
     pub(super) fn settled(&mut self, serial: Serial, caller: Caller) {
         self.counts.settled += 1;
         let record = &self.calls[serial as usize];
-        let gone = self.present != caller.life();
-        let evicted = self.evicted.contains(&(record.life, caller.life()));
+        // What has a key is worked on whoever has left.
+        let keyed = record.promise.is_some();
+        let gone = self.present != caller.life() && !keyed;
+        let evicted = self.evicted.contains(&(record.life, caller.life())) && !keyed;
         let true_ = record.told.is_some() || record.is_unwanted() || gone || evicted;
         assert!(true_ || !self.reliable, "the answer to {serial} is wanted");
     }
@@ -331,13 +366,19 @@ impl Ledger {
         let known = self.acquainted.get(&(record.caller, record.life));
         let addressed =
             known.is_some_and(|next| *next <= serial) && !self.doubting.contains(&record.caller);
-        record.handed_out && record.life != life && addressed
+        let ends = record.promise.is_none();
+        record.handed_out && record.life != life && addressed && ends
+    }
+
+    /// Whether this call has a key.
+    pub(super) fn is_kept(&self, serial: Serial) -> bool {
+        self.calls[serial as usize].promise.is_some()
     }
 
     /// Whether the server that has this request has given its client up.
     pub(super) fn is_evicted(&self, serial: Serial) -> bool {
         let record = &self.calls[serial as usize];
-        self.evicted.contains(&(record.life, record.caller))
+        record.promise.is_none() && self.evicted.contains(&(record.life, record.caller))
     }
 
     /// Whether a server has let this call down: nothing may come of it before its deadline. Refusals
@@ -369,14 +410,32 @@ impl Record {
         self.cancelled || self.dropped || self.end.is_some()
     }
 
+    /// Another life of the server has it, where that may be.
+    fn run_again(&mut self, serial: Serial, life: u64) {
+        let again = self.promise == Some(Promise::AnyLife);
+        assert!(again, "request {serial} is handed out twice");
+        self.before.push((self.life, self.told.take()));
+        let had = self.before.iter().any(|(before, _)| *before == life);
+        assert!(!had, "request {serial} is handed out twice in one life of the server");
+        (self.written, self.withdrawn, self.abandoned) = (false, false, false);
+    }
+
+    /// What was ever told.
+    fn tellings(&self) -> impl Iterator<Item = Told> {
+        let before = self.before.iter().filter_map(|(_, told)| *told);
+        self.told.into_iter().chain(before)
+    }
+
     /// A reply is the server's, to this request.
     fn believe(&self, serial: Serial, reply: &[u8]) {
         assert!(self.handed_out, "a reply to {serial}, which nobody has seen");
-        let Some(Told::Reply { size }) = self.told else {
-            panic!("a reply to {serial}, which got {:?}", self.told)
+        let is_it = |told| match told {
+            Told::Reply { size } => reply == messages::reply(serial, size),
+            Told::Failure | Told::Refusal => false,
         };
-        assert!(reply == messages::reply(serial, size), "the reply to {serial} is another");
-        assert!(!self.withdrawn, "reply {serial} was not sent, and arrives");
+        assert!(self.tellings().any(is_it), "{:?} was told, and not this", self.told);
+        let withdrawn = self.withdrawn && self.promise.is_none();
+        assert!(!withdrawn, "reply {serial} was not sent, and arrives");
     }
 
     fn reply_size(&self) -> usize {
@@ -405,8 +464,9 @@ impl Record {
                 );
             }
             ErrorKind::Remote | ErrorKind::Codec => {
-                let failed = matches!(self.told, Some(Told::Failure | Told::Refusal))
-                    && error.detail() == Some(&messages::words(serial));
+                let failed =
+                    self.tellings().any(|told| told == Told::Failure || told == Told::Refusal)
+                        && error.detail() == Some(&messages::words(serial));
                 let given_up = self.abandoned || self.withdrawn;
                 assert!(failed || given_up, "the server said no such thing: {error}");
             }

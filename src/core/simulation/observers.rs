@@ -241,6 +241,7 @@ impl ClientObserver {
         happened.all = happened.all.and(process.take_facts());
         let stats = session.link().stats();
         happened.all_if(Cause::Departed, stats.peers_lost > self.stats.peers_lost);
+        happened.all_if(Cause::Unread, stats.open_refusals > self.stats.open_refusals);
         self.stats = stats;
         let inbox = session.link_mut().inbox();
         happened.all = happened.all.and(inbox.take_causes());

@@ -114,7 +114,7 @@ impl World {
     fn call_in_peace(&mut self, size: usize) {
         let now = self.now();
         let client = self.client.as_mut().expect("the client lives in peace");
-        let serial = client.call(size, now, Deadline::NEVER, &mut self.ledger);
+        let serial = client.call(size, now, Deadline::NEVER, None, &mut self.ledger);
         let serial = serial.expect("there is room for a call in peace");
         client.step_first(now, &mut self.ledger);
         self.run_for(LONGEST, |world| world.no_calls());

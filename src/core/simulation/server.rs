@@ -46,7 +46,8 @@ impl Server {
         terms: &Terms,
         changes: &Shared,
     ) -> Self {
-        let answerer = Answerer::new(link, terms.stall, EndOfWriters::Wait, stamp);
+        let mut answerer = Answerer::new(link, terms.stall, EndOfWriters::Wait, stamp);
+        answerer.limit_keys(terms.keys);
         let life = Life::new(answerer, process, terms.patient);
         let (in_hand, replies, watches) = (Vec::new(), Vec::new(), Vec::new());
         let reply_timeout = terms.reply_timeout;
@@ -165,6 +166,8 @@ impl Server {
         if let Some(mut visit) = self.receiving.take() {
             let looks = visit.may_look(now);
             if looks {
+                // What has a known key is taken, and not handed out.
+                self.observer.happened.all(Cause::Taken);
                 self.observer.happened.look();
             }
             match looks.then(|| self.life.look(&mut visit, now)).flatten() {
@@ -230,6 +233,8 @@ impl Server {
         let (asked, serial) = self.in_hand.swap_remove(at);
         ledger.told(serial, told);
         let caller = asked.caller;
+        // Another may have asked for it since.
+        let asker = self.life.session.asker(caller);
         let deadline = Deadline::after(now, self.reply_timeout).earlier(asked.deadline);
         let answer = match told {
             Told::Reply { size } => {
@@ -244,16 +249,16 @@ impl Server {
             Told::Refusal => {
                 self.life.session.refuse(caller, FailureCode::Codec, messages::words(serial));
                 self.life.rouse();
-                self.observer.happened.to(key(caller), Cause::Refused);
+                self.observer.happened.to(key(asker), Cause::Refused);
                 self.observe();
                 return self.hear();
             }
         };
         let began = self.life.begin(Replying::new(caller, answer, deadline), deadline);
-        self.observer.happened.to(key(caller), Cause::Answered);
+        self.observer.happened.to(key(asker), Cause::Answered);
         self.observe();
         match began {
-            Ok(visit) => self.replies.push((visit, caller, serial)),
+            Ok(visit) => self.replies.push((visit, asker, serial)),
             Err(error) => ledger.reply_ended(serial, Err(error)),
         }
         self.hear();

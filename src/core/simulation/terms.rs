@@ -7,6 +7,7 @@ use super::actions::{ACTIONS, Kind};
 use super::messages::LARGEST;
 use super::process::Transfers;
 use super::random::Random;
+use crate::core::keys::KeyLimits;
 
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
@@ -22,6 +23,9 @@ pub(super) struct Terms {
     pub(super) max_waiting: usize,
     /// Whether the server leaves those that it has no room for in the pipe.
     pub(super) parks: bool,
+    /// How often the client puts a call again.
+    pub(super) max_retries: u32,
+    pub(super) keys: KeyLimits,
     pub(super) reply_timeout: Duration,
     /// Whether a client ends with its server.
     pub(super) ends_with_server: bool,
@@ -71,6 +75,12 @@ impl Terms {
             max_queued: random.pick(&[1, 5000, 300_000, usize::MAX, usize::MAX]),
             max_waiting: random.pick(&[1, 3, 20, 1000]),
             parks: random.once_in(2),
+            max_retries: random.pick(&[1, 3, 20]),
+            keys: KeyLimits {
+                keys: random.pick(&[2, 100, 4096, 4096]),
+                bytes: random.pick(&[1000, 300_000, 16 << 20, 16 << 20]),
+                retention: Duration::from_millis(random.pick(&[1, 1000, 60_000])),
+            },
             reply_timeout: Duration::from_millis(random.pick(&[5, 500, 10_000])),
             ends_with_server: !immortal && random.once_in(6),
             transfers,

@@ -18,6 +18,7 @@ use crate::core::event::Verb;
 use crate::core::link::{Directions, Link};
 use crate::core::model::Cause;
 use crate::core::reconnect::Reconnect;
+use crate::core::repeats::Promise;
 use crate::core::session::Session;
 use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
@@ -72,7 +73,8 @@ impl Client {
         };
         let reconnect =
             if terms.ends_with_server { Reconnect::Never } else { Reconnect::OnNextCall };
-        let manners = Manners { cancel_abandoned: true, reconnect };
+        let max_retries = terms.max_retries;
+        let manners = Manners { cancel_abandoned: true, reconnect, max_retries };
         let first = link.lives().ours;
         let caller = Caller::new(link, limits, manners);
         let life = Life::new(caller, process, terms.patient);
@@ -126,14 +128,18 @@ impl Client {
         size: usize,
         now: Instant,
         deadline: Deadline,
+        promise: Option<Promise>,
         ledger: &mut Ledger,
     ) -> Option<Serial> {
-        let serial = ledger.begun(size, deadline);
-        let mut body = self.life.session.request_body(&Options::default());
+        let serial = ledger.begun(size, deadline, promise);
+        let key = promise.map(|_| self.life.session.draw_key());
+        let options = Options { key, ..Options::default() };
+        let mut body = self.life.session.request_body(&options);
         body.extend_from_slice(&messages::request(serial, size));
-        let head = Head::new(deadline.remaining(now), stamp(now), Options::default());
+        let head = Head::new(deadline.remaining(now), stamp(now), options);
         let place = if self.is_closing() { None } else { self.places.pop() };
         let calling = Calling::request(body, &head, deadline).at(place);
+        let calling = calling.promising(promise);
         let began = self.life.begin(calling, deadline);
         began.iter().for_each(|visit| self.observer.happened.to(visit.key, Cause::Begun));
         place.into_iter().for_each(|key| self.observer.happened.to(key, Cause::Begun));
@@ -373,7 +379,8 @@ impl Client {
     /// to the next.
     fn check_ends(&self, written: &[Key]) {
         let session = &self.life.session;
-        let ends = written.iter().all(|key| session.is_answered(*key));
+        let mut written = written.iter();
+        let ends = written.all(|key| session.is_answered(*key) || session.may_repeat(*key));
         assert!(ends, "a call does not end with its server, or with its life");
     }
 
