@@ -7,6 +7,7 @@ mod counters;
 mod notifications;
 mod one_way;
 mod raw;
+mod retries;
 mod streams;
 
 use std::fmt::Debug;
@@ -24,8 +25,8 @@ use std::time::{Duration, Instant};
 use fifowire::awaited::{Call, Download, FifoReader, FifoWriter, Payload, ReplySink};
 use fifowire::codec::Bytes;
 use fifowire::{
-    EndOfWriters, Error, ErrorKind, FifoReaderStats, FifoWriterStats, LinkStats, Pair, Pong, Probe,
-    ReceiverStats, Result, SenderStats,
+    EndOfWriters, Error, ErrorKind, FifoReaderStats, FifoWriterStats, IdempotencyKey, LinkStats,
+    Pair, Pong, Probe, ReceiverStats, Result, SenderStats,
 };
 use futures_util::future::{join, join_all};
 use futures_util::stream::StreamExt as _;
@@ -85,6 +86,20 @@ pub(crate) trait Front: 'static {
         message: &[u8],
         timeout: Duration,
     ) -> impl Future<Output = Result<()>>;
+    /// A call that may be put again, or that has a key.
+    fn repeat(
+        client: &Self::Client,
+        message: &[u8],
+        how: Repeat,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Vec<u8>>>;
+    /// Begins a call with this key, and closes the connection at once when `until` has what it wants.
+    fn begin_and_die<T>(
+        client: Self::Client,
+        message: &[u8],
+        key: u128,
+        until: impl AsyncFnOnce() -> T,
+    ) -> impl Future<Output = T>;
     /// A client whose requests and replies have this many bytes at most.
     fn modest_client(pair: &Pair, most: usize) -> impl Future<Output = Result<Self::Client>>;
     /// Begins the same call as often as that, and waits for all once `begun` returns.
@@ -148,6 +163,10 @@ pub(crate) trait Front: 'static {
         timeout: Duration,
     ) -> impl Future<Output = Result<(Vec<u8>, Self::Responder)>>;
     fn close_server(server: Self::Server, drain: Duration) -> impl Future<Output = bool>;
+    fn abort_server(server: Self::Server);
+    /// A server that knows so many keys at a time.
+    fn forgetful_server(pair: &Pair, keys: usize) -> impl Future<Output = Result<Self::Server>>;
+    fn key(responder: &Self::Responder) -> Option<IdempotencyKey>;
     fn server_stats(server: &Self::Server) -> LinkStats;
     fn probe_server(server: &Self::Server) -> Probe;
     fn answer(responder: Self::Responder, message: &[u8]) -> impl Future<Output = Result<()>>;
@@ -179,6 +198,15 @@ pub(crate) trait Front: 'static {
     fn writer(path: &Path, stall: Duration) -> impl Future<Output = Result<Self::Writer>>;
     fn write_all(writer: &mut Self::Writer, bytes: &[u8]) -> impl Future<Output = io::Result<()>>;
     fn writer_stats(writer: &Self::Writer) -> FifoWriterStats;
+}
+
+/// How a call is made again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Repeat {
+    Idempotent,
+    AtMostOnce,
+    /// By whoever has this key, and not by the client.
+    Key(u128),
 }
 
 /// The largest message of any scenario, and the limit of every client here.
@@ -293,6 +321,48 @@ impl Front for Blocking {
 
     async fn notify(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<()> {
         client.request(&message.to_vec()).timeout(timeout).notify()
+    }
+
+    async fn repeat(
+        client: &Self::Client,
+        message: &[u8],
+        how: Repeat,
+        timeout: Duration,
+    ) -> Result<Vec<u8>> {
+        let message = message.to_vec();
+        let call = client.request(&message).timeout(timeout);
+        let call = match how {
+            Repeat::Idempotent => call.idempotent(),
+            Repeat::AtMostOnce => call.at_most_once(),
+            Repeat::Key(key) => call.key(key),
+        };
+        call.call()
+    }
+
+    async fn begin_and_die<T>(
+        client: Self::Client,
+        message: &[u8],
+        key: u128,
+        until: impl AsyncFnOnce() -> T,
+    ) -> T {
+        let message = message.to_vec();
+        let call = client.request(&message).key(key).begin().unwrap();
+        let wanted = until().await;
+        client.abort();
+        assert_eq!(call.wait().unwrap_err().kind(), ErrorKind::Closed);
+        wanted
+    }
+
+    fn abort_server(server: Self::Server) {
+        server.abort();
+    }
+
+    async fn forgetful_server(pair: &Pair, keys: usize) -> Result<Self::Server> {
+        fifowire::Server::options().codec(Bytes).max_keys(keys).open(pair)
+    }
+
+    fn key(responder: &Self::Responder) -> Option<IdempotencyKey> {
+        responder.idempotency_key()
     }
 
     async fn modest_client(pair: &Pair, most: usize) -> Result<Self::Client> {
@@ -651,6 +721,48 @@ impl<R: Bytewise, B: BlockOn> Front for Awaited<R, B> {
 
     async fn notify(client: &Self::Client, message: &[u8], timeout: Duration) -> Result<()> {
         client.request(&message.to_vec()).timeout(timeout).notify().await
+    }
+
+    async fn repeat(
+        client: &Self::Client,
+        message: &[u8],
+        how: Repeat,
+        timeout: Duration,
+    ) -> Result<Vec<u8>> {
+        let message = message.to_vec();
+        let call = client.request(&message).timeout(timeout);
+        let call = match how {
+            Repeat::Idempotent => call.idempotent(),
+            Repeat::AtMostOnce => call.at_most_once(),
+            Repeat::Key(key) => call.key(key),
+        };
+        call.call().await
+    }
+
+    async fn begin_and_die<T>(
+        client: Self::Client,
+        message: &[u8],
+        key: u128,
+        until: impl AsyncFnOnce() -> T,
+    ) -> T {
+        let message = message.to_vec();
+        let call = client.request(&message).key(key).begin().await.unwrap();
+        let wanted = until().await;
+        client.abort();
+        assert_eq!(call.wait().await.unwrap_err().kind(), ErrorKind::Closed);
+        wanted
+    }
+
+    fn abort_server(server: Self::Server) {
+        server.abort();
+    }
+
+    async fn forgetful_server(pair: &Pair, keys: usize) -> Result<Self::Server> {
+        fifowire::awaited::Server::<R, _, _>::options().codec(Bytes).max_keys(keys).open(pair).await
+    }
+
+    fn key(responder: &Self::Responder) -> Option<IdempotencyKey> {
+        responder.idempotency_key()
     }
 
     async fn modest_client(pair: &Pair, most: usize) -> Result<Self::Client> {
