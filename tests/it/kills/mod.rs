@@ -1,10 +1,11 @@
 //! `kill -9` of either side at random points, a thousand times in all: nothing torn is delivered,
-//! and whoever survives goes on with the next life of the other.
+//! whoever survives goes on with the next life of the other, and every call ends as is so.
 //!
 //! One process survives; its peers are started and killed one after the other. The random numbers
 //! come from a seed that is said on standard error.
 
 mod clients;
+mod in_flight;
 mod receivers;
 mod senders;
 mod servers;

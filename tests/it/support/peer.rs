@@ -91,6 +91,12 @@ impl Peer {
         said
     }
 
+    /// Kills the peer wherever it stands, and lets what it has said pass.
+    pub(crate) fn kill_in_place(&mut self) {
+        self.child.kill().unwrap();
+        assert_eq!(self.child.wait().unwrap().signal(), Some(Signal::SIGKILL as i32));
+    }
+
     /// Waits for the peer to end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.to = None;
