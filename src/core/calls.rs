@@ -225,6 +225,12 @@ impl Calls {
         [&self.queue, &self.held]
     }
 
+    /// What waits to be written.
+    #[cfg(test)]
+    pub(crate) fn writing(&self) -> usize {
+        self.writing.len()
+    }
+
     /// Places that are held or waited for.
     #[cfg(test)]
     pub(crate) fn reserved(&self) -> usize {
@@ -362,7 +368,7 @@ impl Calls {
             }
             let Some(mut fate) = fate(*id, call.ticket) else { continue };
             if let Some(streams) = &call.streams {
-                items.extend(streams.last_item());
+                items.extend(streams.tickets());
                 fate = if streams.acknowledged { Fate::Delivered } else { fate };
             }
             call.answer = Some(Answer::Without(why, fate));
@@ -378,26 +384,33 @@ impl Calls {
         Some(answer)
     }
 
-    /// Ends a call without its answer; answers the ticket of an item of it that may not be written.
-    pub(crate) fn give_up(&mut self, id: CallId) -> Option<Ticket> {
-        let mut item = None;
+    /// Nobody waits to see this written.
+    pub(crate) fn forget_writing(&mut self, ticket: Ticket) {
+        self.writing.remove(&ticket);
+    }
+
+    /// Ends a call without its answer; answers the tickets of items of it that may not be written.
+    pub(crate) fn give_up(&mut self, id: CallId) -> Vec<Ticket> {
+        let mut items = Vec::new();
         match self.open.remove(&id) {
             Some(Call { wants: Wants::Pong, .. }) => self.pings -= 1,
             Some(Call { wants: Wants::Nothing, ticket, .. }) => drop(self.writing.remove(&ticket)),
-            Some(Call { streams: Some(streams), .. }) => item = streams.last_item(),
+            Some(Call { streams: Some(streams), .. }) => items.extend(streams.tickets()),
             Some(Call { wants: Wants::Reply | Wants::Replies, .. }) | None => {}
         }
-        if let Some(item) = item {
-            self.writing.remove(&item);
+        for item in &items {
+            self.writing.remove(item);
         }
         self.fill_places();
-        item
+        items
     }
 
     /// Has the callers of these tickets look at their calls again.
     pub(crate) fn wake(&mut self, held: impl Fn(Ticket) -> bool) {
         let ids = self.open.iter().filter(|(_, call)| held(call.ticket)).map(|(id, _)| *id);
         self.wakeups.extend(ids);
+        let writing = self.writing.iter().filter(|(ticket, _)| held(**ticket)).map(|(_, id)| *id);
+        self.wakeups.extend(writing);
     }
 
     /// Who has something to look at since this was asked last.

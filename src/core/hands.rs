@@ -24,6 +24,8 @@ pub(crate) struct Hands {
     /// When requests were taken up whose answers were queued since the time was known last.
     untimed: Vec<Instant>,
     times: RoundTrips,
+    /// Those that may carry items.
+    streaming: usize,
     /// Those that were asked for again, by who has asked last.
     attached: BTreeMap<Caller, Caller>,
 }
@@ -70,6 +72,8 @@ pub(crate) enum Unwanted {
     Gone,
     /// The client does not read, and was given up.
     Stalled,
+    /// The request is answered: of an item, that it came too late.
+    Answered,
 }
 
 /// What was under way, now that an answer is unwanted.
@@ -97,6 +101,11 @@ impl Caller {
 impl Hands {
     pub(crate) fn len(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether any request in hand may carry items.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.streaming > 0
     }
 
     /// Whether anybody wants any of the answers.
@@ -151,6 +160,7 @@ impl Hands {
         let quiet = options.quiet || (key.is_some() && left);
         *self.count_of(quiet) += 1;
         let since = streams.is_none().then_some(now);
+        self.streaming += usize::from(streams.is_some());
         let (state, watchers) = (State::Running, Vec::new());
         let hand = Hand { state, quiet, streams, since, key, to: caller, watchers };
         self.open.insert(caller, hand);
@@ -162,6 +172,18 @@ impl Hands {
         match hand.state {
             State::Unwanted(_) => None,
             State::Running | State::Replying(_) => hand.streams.as_deref_mut(),
+        }
+    }
+
+    /// The item that is on its way, or waits for room.
+    pub(crate) fn item(&self, caller: Caller) -> Option<Ticket> {
+        if self.streaming == 0 {
+            return None;
+        }
+        let hand = self.open.get(&caller).filter(|hand| hand.streams.is_some())?;
+        match hand.state {
+            State::Replying(ticket) => Some(ticket),
+            State::Running | State::Unwanted(_) => None,
         }
     }
 
@@ -245,15 +267,22 @@ impl Hands {
         }
     }
 
-    /// The request is answered for. Whoever waits for something else to come of it is woken.
-    pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) {
-        if let Some(hand) = self.open.remove(&caller) {
+    /// The request is answered for. Whoever waits for something else to come of it is woken; answers
+    /// an item that waited for room, and never has any.
+    pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Ticket> {
+        if let Some(mut hand) = self.open.remove(&caller) {
             self.attached.remove(&hand.to);
             *self.count_of(hand.quiet) -= usize::from(!matches!(hand.state, State::Unwanted(_)));
             if !hand.watchers.is_empty() {
-                woken.extend(hand.watchers);
+                woken.append(&mut hand.watchers);
+            }
+            if hand.streams.is_some() {
+                let waited = hand.end_streams(woken);
+                self.streaming -= 1;
+                return waited;
             }
         }
+        None
     }
 
     /// The request that is worked on for this caller.
@@ -307,12 +336,18 @@ impl Hand {
         };
         self.state = State::Unwanted(why);
         woken.extend(&self.watchers);
-        if let Some(streams) = self.streams.take() {
-            let Streams { inflow, outflow, .. } = *streams;
-            woken.extend(inflow.and_then(|inflow| inflow.waiter));
-            let waited = outflow.and_then(|mut outflow| outflow.withdraw());
-            stopped = waited.map_or(stopped, Stopped::Item);
+        if let Some(waited) = self.end_streams(woken) {
+            stopped = Stopped::Item(waited);
         }
         Some(stopped)
+    }
+
+    /// Nothing more is sent or taken; answers an item that waited for room.
+    fn end_streams(&mut self, woken: &mut Vec<Key>) -> Option<Ticket> {
+        let streams = self.streams.as_mut()?;
+        if let Some(mut inflow) = streams.inflow.take() {
+            woken.append(&mut inflow.waiters());
+        }
+        streams.outflow.take().and_then(|mut outflow| outflow.withdraw())
     }
 }

@@ -2,8 +2,9 @@
 //! another.
 //!
 //! Whoever receives says how many bytes there is room for, and whoever sends waits for that. An item
-//! may begin while anything is left of it, however long it is: so a stream never waits for more room
-//! than there will be, and holds at most its window and one item beyond.
+//! may begin while anything is left of it, however long it is: so a stream never waits for more
+//! room than there will be, and holds at most its window and one item beyond. Items are numbered:
+//! where one is lost on the way, its stream breaks off, and is not taken for whole.
 
 use std::collections::VecDeque;
 
@@ -16,13 +17,32 @@ use super::wire::Options;
 /// that empty items are not free.
 pub(crate) const ITEM_COST: usize = 64;
 
-/// The bytes of a payload that travel as one item: a sixteenth of the largest window that a pipe of
-/// the usual size has room for, and few calls for much.
+/// The bytes of a payload that travel as one item: much for one call, and half of the usual window.
 pub(crate) const MAX_CHUNK: usize = 16 * 1024;
 
 /// The room for items unless told otherwise. With the one item beyond, a payload that nobody reads
 /// for a while still fits into a pipe of the usual 64 KiB, and holds up no other call.
 pub(crate) const WINDOW: usize = 32 * 1024;
+
+/// Bytes in front of an item: its number, counted from zero. The end has one too.
+pub(crate) const NUMBER_LEN: usize = 4;
+
+/// The longest item of a payload.
+pub(crate) const MAX_PART: usize = NUMBER_LEN + MAX_CHUNK;
+
+/// An item to be filled, in this memory: the place for its number is there.
+pub(crate) fn item_in(mut memory: Vec<u8>) -> Vec<u8> {
+    memory.clear();
+    memory.resize(NUMBER_LEN, 0);
+    memory
+}
+
+/// An item of these bytes.
+pub(crate) fn item_of(bytes: &[u8]) -> Vec<u8> {
+    let mut item = item_in(Vec::with_capacity(NUMBER_LEN + bytes.len()));
+    item.extend_from_slice(bytes);
+    item
+}
 
 /// Both directions of one call, as one side of it knows them.
 #[derive(Debug, Default)]
@@ -42,17 +62,19 @@ pub(crate) struct Inflow {
     room: i64,
     /// What was taken, and not given back to the peer as room.
     taken: usize,
+    /// The number of the next item.
+    next: u32,
     state: State,
-    /// Who waits for the next.
-    pub(crate) waiter: Option<Key>,
+    /// Those that wait for the next.
+    waiters: Vec<Key>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
     Ended,
-    /// The peer has sent more than there was room for.
-    Overrun,
+    /// An item is missing, or one came for which there was no room.
+    Broken,
 }
 
 /// What there is to be taken.
@@ -61,7 +83,8 @@ pub(crate) enum Taken {
     Item(Vec<u8>),
     /// There are no more.
     End,
-    Overrun,
+    /// What comes next is lost.
+    Broken,
     /// None has come yet.
     Nothing,
 }
@@ -75,6 +98,8 @@ pub(crate) struct Outflow {
     pending: Option<(Ticket, Event)>,
     /// The ticket of the item that was let go last, and what it took of the room.
     sent: Option<(Ticket, i64)>,
+    /// The number of the next item.
+    next: u32,
     /// Whether no more will follow.
     pub(crate) ended: bool,
 }
@@ -101,16 +126,18 @@ impl Streams {
         Some(Box::new(Self { inflow, outflow, acknowledged: false }))
     }
 
-    /// The item that was let go last, whose bytes may not all be written.
-    pub(crate) fn last_item(&self) -> Option<Ticket> {
-        self.outflow.as_ref()?.last()
+    /// The items that may not be written: one that was let go, and one that waits for room.
+    pub(crate) fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        let outflow = self.outflow.as_ref();
+        let pending = outflow.and_then(|it| it.pending.as_ref()).map(|(ticket, _)| *ticket);
+        outflow.and_then(Outflow::last).into_iter().chain(pending)
     }
 }
 
 impl Inflow {
     fn with_window(window: usize) -> Self {
-        let (items, waiter) = (VecDeque::new(), None);
-        Self { items, window, room: window as i64, taken: 0, state: State::Open, waiter }
+        let (items, waiters, room) = (VecDeque::new(), Vec::new(), window as i64);
+        Self { items, window, room, taken: 0, next: 0, state: State::Open, waiters }
     }
 
     /// Makes room for the first items, if that was not done before; answers how much, to be told to
@@ -124,40 +151,69 @@ impl Inflow {
         Some(self.window)
     }
 
-    /// An item has come. One for which there was no room is given back, and ends the stream.
-    pub(crate) fn receive(&mut self, item: Vec<u8>) -> Result<(), Vec<u8>> {
-        if self.state != State::Open || self.room <= 0 {
-            self.state = State::Overrun;
+    /// An item has come. One for which there was no room, or that is not the next, is given back and
+    /// breaks the stream off.
+    pub(crate) fn receive(&mut self, mut item: Vec<u8>) -> Result<(), Vec<u8>> {
+        if self.state != State::Open || self.room <= 0 || !self.is_next(&item) {
+            self.break_off();
             return Err(item);
         }
+        self.next = self.next.wrapping_add(1);
         self.room -= cost(&item);
+        if item.capacity() - item.len() > ITEM_COST {
+            // It may stand in the memory of a long one before it.
+            item.shrink_to_fit();
+        }
         self.items.push_back(item);
         Ok(())
     }
 
-    /// An item has come that nobody may send.
-    pub(crate) fn overrun(&mut self) {
-        self.state = State::Overrun;
+    fn is_next(&self, item: &[u8]) -> bool {
+        item.first_chunk() == Some(&self.next.to_le_bytes())
     }
 
-    /// No more items will come.
-    pub(crate) fn end(&mut self) {
+    /// An item is lost.
+    pub(crate) fn break_off(&mut self) {
+        self.state = State::Broken;
+    }
+
+    /// No more items will come; `false` where some that were sent have not.
+    pub(crate) fn end(&mut self, end: &[u8]) -> bool {
         if self.state == State::Open {
-            self.state = State::Ended;
+            self.state = if self.is_next(end) { State::Ended } else { State::Broken };
         }
+        self.state == State::Ended
     }
 
     /// The next item.
     pub(crate) fn take(&mut self) -> Taken {
         match (self.items.pop_front(), self.state) {
-            (Some(item), _) => {
+            (Some(mut item), _) => {
                 self.taken += item.len() + ITEM_COST;
+                item.drain(..NUMBER_LEN);
                 Taken::Item(item)
             }
             (None, State::Open) => Taken::Nothing,
             (None, State::Ended) => Taken::End,
-            (None, State::Overrun) => Taken::Overrun,
+            (None, State::Broken) => Taken::Broken,
         }
+    }
+
+    /// Somebody waits for the next under this key.
+    pub(crate) fn wait(&mut self, key: Key) {
+        if !self.waiters.contains(&key) {
+            self.waiters.push(key);
+        }
+    }
+
+    /// Nobody waits for the next under this key.
+    pub(crate) fn stop_waiting(&mut self, key: Key) {
+        self.waiters.retain(|waiter| *waiter != key);
+    }
+
+    /// Takes those that wait: there is something to look at.
+    pub(crate) fn waiters(&mut self) -> Vec<Key> {
+        std::mem::take(&mut self.waiters)
     }
 
     /// How much room there is again, once it is worth telling.
@@ -191,11 +247,18 @@ impl Outflow {
         if self.credit <= 0 {
             return None;
         }
-        let due = self.pending.take()?;
+        let mut due = self.pending.take()?;
+        due.1.body[..NUMBER_LEN].copy_from_slice(&self.next.to_le_bytes());
+        self.next = self.next.wrapping_add(1);
         let cost = cost(&due.1.body);
         self.credit -= cost;
         self.sent = Some((due.0, cost));
         Some(due)
+    }
+
+    /// The end of the items, which says how many there were.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        self.next.to_le_bytes().to_vec()
     }
 
     /// Whether this waits for room.
@@ -217,6 +280,7 @@ impl Outflow {
     pub(crate) fn refund(&mut self, ticket: Ticket) {
         if let Some((_, cost)) = self.sent.take_if(|(sent, _)| *sent == ticket) {
             self.credit += cost;
+            self.next = self.next.wrapping_sub(1);
         }
     }
 }
@@ -232,7 +296,7 @@ mod tests {
     use crate::core::event::Verb;
 
     fn item(bytes: usize) -> Event {
-        Event::to(0, Verb::Item, 1, vec![0; bytes])
+        Event::to(0, Verb::Item, 1, vec![0; NUMBER_LEN + bytes])
     }
 
     #[test]
@@ -241,7 +305,7 @@ mod tests {
         assert!(outflow.send(1, item(10_000)).is_some());
         assert!(outflow.send(2, item(0)).is_none());
         assert!(outflow.is_pending(2) && !outflow.is_pending(1));
-        assert!(outflow.credit(9964).is_none(), "10,064 less 100 are owed");
+        assert!(outflow.credit(9968).is_none(), "10,068 less 100 are owed");
         let (ticket, _) = outflow.credit(1).expect("one byte of room");
         assert_eq!(ticket, 2);
         assert!(outflow.send(3, item(0)).is_none());
@@ -252,45 +316,66 @@ mod tests {
     #[test]
     fn both_sides_count_alike_and_room_is_told_by_halves() {
         let (mut inflow, mut outflow) = (Inflow::with_window(1000), Outflow::with_credit(1000));
-        let (mut sent, mut ticket) = (0, 0);
-        for _ in 0..200 {
-            while ticket != u64::MAX {
-                ticket += 1;
-                match outflow.send(ticket, item(sent % 300)) {
-                    Some((_, event)) => inflow.receive(event.body).expect("there was room"),
-                    None => break,
-                }
+        let (mut sent, mut taken, mut told) = (0, 0, 0);
+        let mut next = outflow.send(0, item(0));
+        while taken < 200 {
+            // As many as there is room for, and then one is taken.
+            while let Some((_, event)) = next {
+                inflow.receive(event.body).expect("there was room");
                 sent += 1;
+                next = outflow.send(sent as Ticket, item(sent % 300));
             }
-            assert!(matches!(inflow.take(), Taken::Item(_)));
+            assert_eq!(inflow.take(), Taken::Item(vec![0; taken % 300]));
+            taken += 1;
             if let Some(more) = inflow.regained() {
-                assert!(more >= 500);
-                if let Some((_, event)) = outflow.credit(more) {
-                    inflow.receive(event.body).expect("there was room");
-                    sent += 1;
-                }
+                assert!((500..1500).contains(&more), "{more} bytes");
+                told += 1;
+                next = outflow.credit(more);
             }
         }
-        assert!(sent >= 200);
+        assert!(sent > taken && told > 20, "{sent} sent, {told} times room");
     }
 
     #[test]
-    fn what_there_was_no_room_for_ends_the_stream_behind_what_came_before() {
+    fn what_there_was_no_room_for_breaks_the_stream_off_behind_what_came_before() {
         let mut inflow = Inflow::with_window(1);
-        inflow.receive(vec![1]).unwrap();
-        assert_eq!(inflow.receive(vec![2]), Err(vec![2]));
-        inflow.end();
+        inflow.receive(vec![0, 0, 0, 0, 1]).unwrap();
+        assert_eq!(inflow.receive(vec![1, 0, 0, 0, 2]), Err(vec![1, 0, 0, 0, 2]));
+        assert!(!inflow.end(&[1, 0, 0, 0]));
         assert_eq!(inflow.take(), Taken::Item(vec![1]));
-        assert_eq!((inflow.regained(), inflow.take()), (None, Taken::Overrun));
+        assert_eq!((inflow.regained(), inflow.take()), (None, Taken::Broken));
+    }
+
+    #[test]
+    fn a_stream_of_which_an_item_is_missing_never_ends_as_whole() {
+        let mut inflow = Inflow::with_window(1000);
+        inflow.receive(vec![0; 5]).unwrap();
+        assert!(inflow.receive(vec![2, 0, 0, 0, 9]).is_err(), "that is the third");
+        let mut inflow = Inflow::with_window(1000);
+        inflow.receive(vec![0; 5]).unwrap();
+        assert!(!inflow.end(&[2, 0, 0, 0]), "there was a second");
+        let mut inflow = Inflow::with_window(1000);
+        assert!(!inflow.end(b""), "nobody knows how many there were");
+        assert_eq!(inflow.take(), Taken::Broken);
     }
 
     #[test]
     fn there_is_no_room_before_somebody_wants_the_items() {
         let mut inflow = Inflow::with_window(0);
         assert_eq!((inflow.open(100), inflow.open(100)), (Some(100), None));
-        inflow.receive(vec![1]).unwrap();
-        inflow.end();
+        inflow.receive(vec![0, 0, 0, 0, 1]).unwrap();
+        assert!(inflow.end(&[1, 0, 0, 0]));
         assert_eq!((inflow.take(), inflow.take()), (Taken::Item(vec![1]), Taken::End));
-        assert_eq!(Inflow::with_window(0).receive(vec![1]), Err(vec![1]));
+        assert!(Inflow::with_window(0).receive(vec![0; 5]).is_err());
+    }
+
+    #[test]
+    fn what_was_taken_back_is_neither_counted_nor_charged() {
+        let mut outflow = Outflow::with_credit(1);
+        assert!(outflow.send(1, item(100)).is_some());
+        outflow.refund(1);
+        outflow.refund(1);
+        let (_, event) = outflow.send(2, item(100)).expect("the room is there again");
+        assert_eq!((event.body[..4].to_vec(), outflow.end()), (vec![0; 4], vec![1, 0, 0, 0]));
     }
 }

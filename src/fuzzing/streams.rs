@@ -5,6 +5,7 @@ use super::session::message_of;
 use crate::core::errand::{Errand, NextPart, SendPart, SendReply};
 use crate::core::script::{Call, Client, Session};
 use crate::core::server::Asked;
+use crate::core::streams;
 use crate::core::wire::Options;
 use crate::deadline::Deadline;
 
@@ -53,7 +54,7 @@ impl Stream {
             }
         } else if !self.ended {
             self.ended = size == 0;
-            let part = (size > 0).then(|| item_of(self.serial, self.sent, size));
+            let part = (size > 0).then(|| streams::item_of(&item_of(self.serial, self.sent, size)));
             self.sent += 1;
             let mut sending = SendPart::new(self.call.id, part, self.call.deadline);
             if Errand::<Client>::begin(&mut sending, session.client()).is_ok() {
@@ -127,7 +128,7 @@ impl Service {
             return false;
         }
         if many {
-            let item = item_of(self.serial, self.sent, size);
+            let item = streams::item_of(&item_of(self.serial, self.sent, size));
             let mut sending = SendReply::new(caller, item, Deadline::NEVER);
             if sending.begin(server).is_ok() {
                 self.sent += 1;

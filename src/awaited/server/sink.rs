@@ -13,7 +13,7 @@ use crate::awaited::hub::{Handle, Visit};
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, SendReply};
 use crate::core::server::Asker;
-use crate::core::streams::MAX_CHUNK;
+use crate::core::streams::{MAX_CHUNK, item_in, item_of};
 use crate::deadline::Deadline;
 use crate::error::{Phase, Result};
 use crate::front::Term;
@@ -73,7 +73,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> ReplySink<R, Rep, C> {
         poll_fn(|cx| self.poll_sent(cx)).await?;
         let Self { shared, asker, .. } = &*self;
         let term = self.term();
-        let mut body = shared.hub.with(|answerer| answerer.spare());
+        let mut body = item_in(shared.hub.with(|answerer| answerer.spare()));
         codec::encode(&shared.codec, reply, &mut body, shared.max_message)
             .map_err(|error| shared.hub.sign(error, Phase::Encode, term))?;
         let sending = SendReply::new(asker.caller, body, term.deadline);
@@ -186,7 +186,7 @@ impl<R: Runtime, Rep, C: Codec<Rep>> ReplyWriter<'_, R, Rep, C> {
         let part = &bytes[..bytes.len().min(MAX_CHUNK)];
         if !part.is_empty() {
             let term = sink.term();
-            let sending = SendReply::new(sink.asker.caller, part.to_vec(), term.deadline);
+            let sending = SendReply::new(sink.asker.caller, item_of(part), term.deadline);
             sink.sending = Some(Visit::new(sink.shared.hub.clone(), sending, term, Phase::Write));
             // What becomes of it is for the next to find out.
             if let Poll::Ready(Err(error)) = sink.poll_sent(cx) {

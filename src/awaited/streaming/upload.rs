@@ -10,9 +10,9 @@ use super::{AtClient, Stream};
 use crate::awaited::hub::Visit;
 use crate::awaited::{Client, Runtime};
 use crate::codec::{Codec, Json};
-use crate::core::errand::{Calling, SendPart};
+use crate::core::errand::{Calling, Ended, SendPart};
 use crate::core::event::Event;
-use crate::core::streams::MAX_CHUNK;
+use crate::core::streams::{MAX_CHUNK, item_of};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::front::CallId;
 
@@ -81,9 +81,22 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Upload<R, Req, Rep, C> {
             if self.stream.over {
                 return self.finish().await;
             }
-            match poll_fn(|cx| read(cx, &mut part)).await {
+            let Stream { hub, id, term, .. } = &self.stream;
+            // A source that takes its time is not waited for where the call has ended meanwhile.
+            let mut ended = hub.run(Ended::new(*id, term.deadline), *term, Phase::Reply);
+            let read = poll_fn(|cx| match read(cx, &mut part) {
+                Poll::Pending => Pin::new(&mut ended).poll(cx).map(|_| None),
+                Poll::Ready(read) => Poll::Ready(Some(read)),
+            });
+            let read = read.await;
+            drop(ended);
+            let Some(read) = read else {
+                poll_fn(|cx| self.poll_reply(cx)).await?;
+                continue;
+            };
+            match read {
                 Ok(0) => return self.finish().await,
-                Ok(count) => self.send(Some(part[..count].to_vec())),
+                Ok(count) => self.send(Some(item_of(&part[..count]))),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     let error = Error::system(error, Phase::Stream);
@@ -150,7 +163,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Upload<R, Req, Rep, C> {
         }
         let part = &bytes[..bytes.len().min(MAX_CHUNK)];
         if !part.is_empty() {
-            self.send(Some(part.to_vec()));
+            self.send(Some(item_of(part)));
             // What becomes of it is for the next to find out.
             if let Poll::Ready(Err(error)) = self.poll_sent(cx) {
                 return Poll::Ready(Err(error.into()));

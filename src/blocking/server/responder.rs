@@ -90,16 +90,16 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// # Errors
     /// [`ErrorKind::Unsupported`]: the caller has asked for one reply, and is told so.
     pub fn stream(self) -> Result<ReplySink<Rep, C>> {
+        let Some(shared) = self.shared.clone() else {
+            unreachable!("a responder that has not answered")
+        };
         if self.asker.options.window.is_some() {
-            return Ok(ReplySink::new(self));
+            return Ok(ReplySink::new(shared, self));
         }
         let words = "this request is answered by a stream of replies: ask for one";
         let term = Term::until(Instant::now(), self.asker.deadline);
         let error = Error::new(ErrorKind::Unsupported, Phase::Write).detailed(words);
-        let error = match &self.shared {
-            Some(shared) => shared.turn.with(|answerer| answerer.place(error, Phase::Write)),
-            None => error,
-        };
+        let error = shared.turn.with(|answerer| answerer.place(error, Phase::Write));
         self.refuse(FailureCode::Unsupported, words.to_owned());
         Err(term.sign(error, term.began))
     }
@@ -111,10 +111,6 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
             Some(shared) => Payload::new(&shared.turn, self.asker),
             None => unreachable!("a responder that has not answered"),
         }
-    }
-
-    pub(super) fn shared(&self) -> Option<&Shared<C>> {
-        self.shared.as_deref()
     }
 
     /// Sends the reply; `Ok` means that the FIFO has accepted every byte of it.

@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::responder::{Responder, Shared};
 use crate::codec::{self, Codec, Json};
 use crate::core::errand::{Answer, SendReply};
 use crate::core::session::Session;
-use crate::core::streams::MAX_CHUNK;
+use crate::core::streams::{MAX_CHUNK, item_in, item_of};
 use crate::deadline::Deadline;
 use crate::error::{Error, Phase, Result};
 
@@ -17,12 +18,13 @@ use crate::error::{Error, Phase, Result};
 ///
 /// Dropped without an [`end`](Self::end), it tells the caller that the rest will not come.
 pub struct ReplySink<Rep, C: Codec<Rep> = Json> {
+    shared: Arc<Shared<C>>,
     responder: Responder<Rep, C>,
 }
 
 impl<Rep, C: Codec<Rep>> ReplySink<Rep, C> {
-    pub(super) fn new(responder: Responder<Rep, C>) -> Self {
-        Self { responder }
+    pub(super) fn new(shared: Arc<Shared<C>>, responder: Responder<Rep, C>) -> Self {
+        Self { shared, responder }
     }
 
     /// Sends one reply: waits until the client has room for it, and until the FIFO has accepted every
@@ -33,11 +35,11 @@ impl<Rep, C: Codec<Rep>> ReplySink<Rep, C> {
     /// As [`Responder::send`]; [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled) also where
     /// the client takes no replies. The reply is not sent then, and the next one may be.
     pub fn send(&mut self, reply: &Rep) -> Result<()> {
-        let Some(shared) = self.responder.shared() else { return Ok(()) };
-        let mut body = shared.turn.with(|answerer| answerer.spare());
+        let shared = &*self.shared;
+        let mut body = item_in(shared.turn.with(|answerer| answerer.spare()));
         codec::encode(&shared.codec, reply, &mut body, shared.max_message)
-            .map_err(|error| self.sign(shared, error))?;
-        self.send_item(shared, body)
+            .map_err(|error| self.sign(error))?;
+        self.send_item(body)
     }
 
     /// Sends bytes as replies, for a client that [downloads](crate::Call::download) them: 16 KiB at a
@@ -77,16 +79,16 @@ impl<Rep, C: Codec<Rep>> ReplySink<Rep, C> {
         self.responder.is_cancelled()
     }
 
-    fn send_item(&self, shared: &Shared<C>, item: Vec<u8>) -> Result<()> {
-        let term = self.responder.term(shared);
+    fn send_item(&self, item: Vec<u8>) -> Result<()> {
+        let term = self.responder.term(&self.shared);
         let now = term.after_encoding(item.len(), Instant::now);
         let sending = SendReply::new(self.responder.asker().caller, item, term.deadline);
-        shared.turn.run(sending, now, term, Phase::Write)
+        self.shared.turn.run(sending, now, term, Phase::Write)
     }
 
-    fn sign(&self, shared: &Shared<C>, error: Error) -> Error {
-        let placed = shared.turn.with(|answerer| answerer.place(error, Phase::Encode));
-        self.responder.term(shared).sign(placed, Instant::now())
+    fn sign(&self, error: Error) -> Error {
+        let placed = self.shared.turn.with(|answerer| answerer.place(error, Phase::Encode));
+        self.responder.term(&self.shared).sign(placed, Instant::now())
     }
 }
 
@@ -104,8 +106,8 @@ pub struct ReplyWriter<'s, Rep, C: Codec<Rep> = Json> {
 impl<Rep, C: Codec<Rep>> Write for ReplyWriter<'_, Rep, C> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let part = &bytes[..bytes.len().min(MAX_CHUNK)];
-        if let Some(shared) = self.sink.responder.shared().filter(|_| !part.is_empty()) {
-            self.sink.send_item(shared, part.to_vec())?;
+        if !part.is_empty() {
+            self.sink.send_item(item_of(part))?;
         }
         Ok(part.len())
     }

@@ -10,7 +10,7 @@ use crate::codec::{Codec, Json};
 use crate::core::errand::{Calling, SendPart};
 use crate::core::event::Event;
 use crate::core::session::Session;
-use crate::core::streams::MAX_CHUNK;
+use crate::core::streams::{MAX_CHUNK, item_of};
 use crate::error::{Error, ErrorKind, Phase, Result};
 use crate::front::CallId;
 
@@ -65,7 +65,7 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Upload<'c, Req, Rep, C> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(self.sign(Error::system(error, Phase::Stream))),
             };
-            self.send(Some(part[..count].to_vec()))?;
+            self.send(Some(item_of(&part[..count])))?;
         }
         self.finish()
     }
@@ -112,7 +112,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Write for Upload<'_, Req, Rep, C> {
         }
         if !self.has_ended() {
             let part = &bytes[..bytes.len().min(MAX_CHUNK)];
-            self.send(Some(part.to_vec()))?;
+            self.send(Some(item_of(part)))?;
             if !self.has_ended() {
                 return Ok(part.len());
             }

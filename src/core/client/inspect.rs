@@ -30,6 +30,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.calls.reserved()
     }
 
+    /// Tickets that are waited for to be written.
+    pub(crate) fn writing(&self) -> usize {
+        self.calls.writing()
+    }
+
     /// Whether it is decided how a call ends.
     pub(crate) fn is_answered(&self, id: CallId) -> bool {
         self.calls.is_answered(id)

@@ -230,10 +230,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.heard.push((event.id, event.verb));
         let left_over = match event.verb {
             Verb::Reply | Verb::Failure | Verb::Pong | Verb::End => {
-                if event.verb == Verb::Failure && self.calls.has_streams(event.id) {
-                    // It may be our own: what there is no room for fails the call on this side alone.
-                    self.push_cancel(event.id);
-                    self.answers = true;
+                let (id, failed) = (event.id, event.verb == Verb::Failure);
+                if event.verb == Verb::End {
+                    self.hear_end(&event);
                 }
                 // An answer is to somebody: one to whoever reads is to nobody.
                 let unclaimed = match event.to {
@@ -242,6 +241,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                     _ => self.calls.answer(event, now),
                 };
                 self.link.stats.late += u64::from(unclaimed.is_some());
+                if failed && unclaimed.is_none() && self.calls.has_streams(id) {
+                    // It may be our own: what there is no room for fails the call on this side alone.
+                    self.push_cancel(id);
+                    self.answers = true;
+                }
                 unclaimed
             }
             Verb::Cancelled => {

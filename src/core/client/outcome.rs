@@ -14,11 +14,13 @@ use crate::pipe::{Opener, Sink, Source};
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// What a call was answered with, by the server or by its departure.
     pub(crate) fn answer(&mut self, id: CallId) -> Option<Result<Event>> {
+        let heard = self.calls.is_acknowledged(id);
         let answer = self.calls.take(id)?;
         self.cancels.disown(id);
         let answered = match answer {
             Answer::Event(event) if event.verb == Verb::Failure => {
                 let (failure, fate) = failed(&Failure::from_bytes(&event.body));
+                let fate = if heard { Fate::Delivered } else { fate };
                 self.link.recycle(event.body);
                 Some(Err(failure.with_fate(self.repeats.fate(id, fate))))
             }
@@ -92,8 +94,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn give_up(&mut self, id: CallId) -> TakenBack {
         let Some(ticket) = self.calls.ticket(id) else { return TakenBack::Written };
         let (open, streams) = (self.calls.is_open(id), self.calls.has_streams(id));
-        let item = self.calls.give_up(id);
-        self.take_items_back(item);
+        let items = self.calls.give_up(id);
+        self.take_items_back(items);
         let taken = self.link.outbox().take_back(ticket);
         let tell = match taken {
             TakenBack::NotSent { begun: false } => false,

@@ -9,7 +9,7 @@ use crate::core::outbox::{TakenBack, Ticket};
 use crate::core::streams::Taken;
 use crate::core::wire;
 use crate::deadline::Deadline;
-use crate::error::{ErrorKind, Fate, Result};
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 use crate::pipe::{Opener, Sink, Source};
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
@@ -24,17 +24,31 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             return Some(event);
         };
         let Err(body) = inflow.receive(event.body) else { return None };
-        // A server that sends more than there is room for does not keep to what was agreed.
+        // One is lost, or the server does not keep to what was agreed.
         self.calls.end(event.id, ErrorKind::Torn, Fate::Delivered);
         self.push_cancel(event.id);
         self.answers = true;
         Some(Event { body, ..event })
     }
 
+    /// The items of a call end; where some of them have not come, it ends by that.
+    pub(super) fn hear_end(&mut self, event: &Event) {
+        let lost = match self.calls.inflow(event.id) {
+            Some(inflow) if event.to != 0 => !inflow.end(&event.body),
+            _ => false,
+        };
+        if lost && self.calls.is_open(event.id) {
+            self.calls.end(event.id, ErrorKind::Torn, Fate::Delivered);
+        }
+    }
+
     /// The server has room for more items of a call.
     pub(super) fn hear_credit(&mut self, event: &Event) {
-        let more = wire::credit_from(&event.body).filter(|_| event.to != 0);
-        let streams = self.calls.hear(event.id);
+        let streams = match event.to {
+            0 => None,
+            _ => self.calls.hear(event.id),
+        };
+        let more = wire::credit_from(&event.body);
         let Some((more, outflow)) = more.zip(streams.and_then(|it| it.outflow.as_mut())) else {
             self.link.stats.late += 1;
             return;
@@ -70,7 +84,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 }
                 Some(Ok(Some(item)))
             }
-            Taken::Nothing | Taken::End | Taken::Overrun => {
+            Taken::Nothing | Taken::End | Taken::Broken => {
                 let ended = self.answer(id)?;
                 Some(ended.map(|event| (event.verb == Verb::Reply).then_some(event.body)))
             }
@@ -82,7 +96,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             self.link.restart_stall();
         }
         let body = wire::credit_to_bytes(room);
-        self.link.outbox().push_aside(Event::to(0, Verb::Credit, id, body));
+        self.link.outbox().push_credit(Event::to(0, Verb::Credit, id, body));
+    }
+
+    /// Whether it is not decided how a call ends.
+    #[cfg(any(feature = "tokio", feature = "async-io"))]
+    pub(crate) fn is_open(&self, id: CallId) -> bool {
+        self.calls.is_open(id)
     }
 
     /// Begins to send an item of a call, or the end of its items: at once, or as soon as the server
@@ -115,13 +135,23 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         (!pending && !self.link.outbox().holds(ticket)).then_some(true)
     }
 
-    /// Whether nothing has moved for too long while this waited to be written.
-    pub(crate) fn item_is_stalled(&mut self, ticket: Ticket, now: Instant) -> bool {
-        self.link.stalled_for(self.stall, now) && self.link.outbox().holds(ticket)
+    /// Ends the call of an item for which nothing has moved for too long.
+    pub(crate) fn stalled_item(
+        &mut self,
+        id: CallId,
+        ticket: Ticket,
+        now: Instant,
+    ) -> Option<Error> {
+        if !self.link.stalled_for(self.stall, now) || !self.link.outbox().holds(ticket) {
+            return None;
+        }
+        self.give_up(id);
+        Some(Error::new(ErrorKind::WriteStalled, Phase::Write).with_fate(Fate::Delivered))
     }
 
     /// Gives an item up that was not written.
     pub(crate) fn withdraw_item(&mut self, id: CallId, ticket: Ticket) {
+        self.calls.forget_writing(ticket);
         let taken = self.link.outbox().take_back(ticket);
         let Some(outflow) = self.calls.outflow(id) else { return };
         if outflow.is_pending(ticket) {

@@ -25,10 +25,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Begi
     type Answer = CallId;
 
     const WRITES: bool = true;
+    const TELLS: bool = true;
 
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         self.id = self.calling.begin(caller)?;
         Ok(self.id)
+    }
+
+    fn peek(&mut self, _caller: &mut Caller<R, W>) -> Option<Result<CallId>> {
+        self.calling.hand_over();
+        Some(Ok(self.id))
     }
 
     fn look(&mut self, _caller: &mut Caller<R, W>, _now: Instant) -> Option<Result<CallId>> {

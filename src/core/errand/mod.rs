@@ -8,6 +8,8 @@ mod attending;
 mod beginning;
 mod calling;
 mod cancelling;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+mod ended;
 mod ending;
 mod listening;
 mod next_part;
@@ -27,6 +29,8 @@ pub(crate) use attending::Attending;
 pub(crate) use beginning::Beginning;
 pub(crate) use calling::Calling;
 pub(crate) use cancelling::Cancelling;
+#[cfg(any(feature = "tokio", feature = "async-io"))]
+pub(crate) use ended::Ended;
 pub(crate) use ending::Ending;
 pub(crate) use listening::Listening;
 pub(crate) use next_part::NextPart;

@@ -57,6 +57,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Answerer<R, W>> for Ne
     }
 
     fn leave(&mut self, answerer: &mut Answerer<R, W>) {
-        answerer.stop_waiting(self.caller);
+        answerer.stop_waiting(self.caller, self.key);
     }
 }

@@ -7,6 +7,7 @@ use crate::core::calls::CallId;
 use crate::core::client::Caller;
 use crate::core::event::Verb;
 use crate::core::outbox::Ticket;
+use crate::core::streams;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::pipe::{Opener, Sink, Source};
@@ -36,7 +37,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Send
     fn begin(&mut self, caller: &mut Caller<R, W>) -> Result<Key> {
         let (verb, body) = match self.part.take() {
             Some(part) => (Verb::Item, part),
-            None => (Verb::End, Vec::new()),
+            None => (Verb::End, streams::item_in(Vec::new())),
         };
         self.ticket = caller.send_item(self.id, verb, body);
         Ok(self.id)
@@ -52,8 +53,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for Send
         if let Some(written) = caller.item_outcome(self.id, ticket) {
             return Some(Ok(written));
         }
-        let over = self.deadline.passed(now) || caller.item_is_stalled(ticket, now);
-        over.then(|| Err(caller.expire(self.id)))
+        if self.deadline.passed(now) {
+            return Some(Err(caller.expire(self.id)));
+        }
+        caller.stalled_item(self.id, ticket, now).map(Err)
     }
 
     fn fail(&mut self, caller: &mut Caller<R, W>, error: Error) -> Error {

@@ -3,7 +3,7 @@
 use super::Inbox;
 use crate::core::assembly::Assembly;
 use crate::core::event::{Lives, Verb};
-use crate::core::wire::{self, Head};
+use crate::core::wire;
 
 impl Inbox {
     /// Our life, and that of the peer that was heard last.
@@ -73,7 +73,7 @@ impl Inbox {
         self.speaker = 0;
         self.events.clear();
         (self.events_bytes, self.in_time) = (0, 0);
-        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Head::MAX_LEN));
+        self.assembly = Assembly::new(self.limits.most());
     }
 
     /// A life that was given up has left; whoever comes is heard.
@@ -91,7 +91,7 @@ impl Inbox {
         self.renew_life();
         self.events.clear();
         (self.events_bytes, self.in_time) = (0, 0);
-        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Head::MAX_LEN));
+        self.assembly = Assembly::new(self.limits.most());
     }
 
     /// This life speaks. Of clients there is one at a time: what one before it has begun is never

@@ -16,6 +16,7 @@ use super::event::{Event, Lives, Verb};
 #[cfg(test)]
 use super::model::{Cause, Causes};
 use super::outbox::Outbox;
+use super::streams::MAX_PART;
 use super::traffic::Traffic;
 use super::wire::{Head, Remaining, SkipReason};
 use crate::pipe::{Read, Source};
@@ -33,6 +34,9 @@ pub(crate) struct Inbox {
     events_bytes: usize,
     /// What the peer asks that the engine has not answered yet.
     asks: Vec<Ask>,
+    /// Whether somebody waits for what may come behind requests that wait: then the peer does not
+    /// wait in the pipe.
+    hears_through: bool,
     /// What clients say of streams that the engine has not looked at.
     flows: Vec<Flow>,
     limits: Limits,
@@ -82,6 +86,11 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// The most bytes of any event.
+    fn most(&self) -> usize {
+        self.bytes.max(MAX_PART).saturating_add(Head::MAX_LEN)
+    }
+
     /// Of a side that takes whatever comes as soon as it has come.
     pub(crate) fn of(bytes: usize) -> Self {
         Self { bytes, requests: usize::MAX, parks: true }
@@ -104,8 +113,8 @@ pub(crate) enum Ask {
 pub(crate) enum Flow {
     /// An item, the end of them, or room for more of ours.
     Said(Event),
-    /// An item that is larger than any that is taken.
-    TooLarge(Key),
+    /// What came of an item was not whole, or larger than any that is taken.
+    Lost(Key),
 }
 
 /// The most bytes that control may carry, as `docs/PROTOCOL.md` has it.
@@ -119,10 +128,11 @@ impl Inbox {
         Self {
             buffer: Buffer::default(),
             dialect: Dialect::default(),
-            assembly: Assembly::new(limits.bytes.saturating_add(Head::MAX_LEN)),
+            assembly: Assembly::new(limits.most()),
             events: VecDeque::new(),
             events_bytes: 0,
             asks: Vec::new(),
+            hears_through: false,
             flows: Vec::new(),
             limits,
             passing: None,
@@ -143,6 +153,11 @@ impl Inbox {
             #[cfg(test)]
             causes: Causes::default(),
         }
+    }
+
+    /// Whether somebody waits for what may come behind requests that wait.
+    pub(crate) fn hear_through(&mut self, through: bool) {
+        self.hears_through = through;
     }
 
     /// Whether a client has said anything of streams.
@@ -220,7 +235,7 @@ impl Inbox {
     /// Takes back the memory of a long message; gives back that of a short one, and of one that is
     /// longer than any that comes.
     pub(crate) fn recycle(&mut self, body: Vec<u8>) -> Option<Vec<u8>> {
-        let most = self.limits.bytes.saturating_add(Head::MAX_LEN);
+        let most = self.limits.most();
         let long = body.capacity() > Buffer::CAPACITY && body.capacity() <= most;
         if long && body.capacity() > self.assembly.done().capacity() {
             *self.assembly.done() = body;
@@ -260,7 +275,7 @@ impl Inbox {
     pub(crate) fn discard(&mut self) {
         self.buffer.clear();
         self.dialect = Dialect::default();
-        self.assembly = Assembly::new(self.limits.bytes.saturating_add(Head::MAX_LEN));
+        self.assembly = Assembly::new(self.limits.most());
     }
 
     /// Turns unread bytes into events.
@@ -358,7 +373,12 @@ impl Inbox {
         self.stats.torn += dropped as u64;
         match added {
             Added::Open => {}
-            Added::Torn | Added::TooLarge => self.stats.torn += 1,
+            Added::Torn | Added::TooLarge => {
+                self.stats.torn += 1;
+                if event.verb == Verb::Item {
+                    self.lose_item(event);
+                }
+            }
             Added::Complete => {
                 event.body = std::mem::take(self.assembly.done());
                 self.deliver(event, outbox);
@@ -391,6 +411,11 @@ impl Inbox {
                 self.stats.farewells += 1;
                 outbox.recycle(event.body);
             }
+            Verb::Reply | Verb::Failure | Verb::End if !self.assembly.is_idle() => {
+                // An item before it may have been given up.
+                self.assembly.abandon(event.key());
+                self.queue(event);
+            }
             Verb::Cancelled => {
                 // The rest of what there is of a reply was taken back.
                 self.assembly.abandon(event.key());
@@ -402,6 +427,14 @@ impl Inbox {
                 outbox.recycle(event.body);
             }
             _ => self.queue(event),
+        }
+    }
+
+    /// What came of an item is lost: its stream breaks off.
+    fn lose_item(&mut self, event: Event) {
+        match self.hears_a_server {
+            true => self.queue(Event { body: Vec::new(), ..event }),
+            false => self.flows.push(Flow::Lost(event.key())),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::core::event::{Event, Verb};
 #[cfg(test)]
 use crate::core::inbox::How;
 use crate::core::outbox::Outbox;
-use crate::core::streams::MAX_CHUNK;
+use crate::core::streams::{MAX_CHUNK, MAX_PART, NUMBER_LEN};
 use crate::core::wire::{Failure, FailureCode, Head, MAX_FRAME};
 
 impl Inbox {
@@ -23,7 +23,7 @@ impl Inbox {
         if bytes > self.limit_of(verb, first) {
             return Some(FailureCode::TooLarge);
         }
-        if verb != Verb::Request || self.limits.parks || self.has_room_for(bytes) {
+        if verb != Verb::Request || self.parks() || self.has_room_for(bytes) {
             return None;
         }
         // A short message may stand in the memory of a long one before it.
@@ -91,7 +91,7 @@ impl Inbox {
             Verb::Reply | Verb::Failure => self.deliver(failure, outbox),
             Verb::Item if self.hears_a_server => self.deliver(failure, outbox),
             Verb::Item => {
-                self.flows.push(Flow::TooLarge(failure.key()));
+                self.flows.push(Flow::Lost(failure.key()));
                 outbox.recycle(failure.body);
             }
             _ => {}
@@ -105,7 +105,12 @@ impl Inbox {
             return true;
         }
         // Asked several times a step, so what is nearly always enough comes first.
-        self.limits.parks && !self.events.is_empty() && self.is_crowded()
+        self.parks() && !self.events.is_empty() && self.is_crowded()
+    }
+
+    /// Whether requests for which there is no room wait in the pipe, with all that is behind them.
+    fn parks(&self) -> bool {
+        self.limits.parks && !self.hears_through
     }
 
     fn is_crowded(&self) -> bool {
@@ -137,7 +142,9 @@ impl Inbox {
             Verb::Reply => self.limits.bytes,
             // Its words have a limit of their own; who accepts little still wants to know why.
             Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),
-            Verb::Item => self.limits.bytes.max(MAX_CHUNK),
+            // Many replies are messages; what a request brings is a payload.
+            Verb::Item if self.hears_a_server => self.limits.bytes.max(MAX_CHUNK) + NUMBER_LEN,
+            Verb::Item => MAX_PART,
             Verb::Pong => MAX_PONG_BODY,
             _ => MAX_CONTROL_BODY,
         }

@@ -204,6 +204,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.next_event()
     }
 
+    /// Whether somebody waits for what may come behind requests that wait.
+    pub(crate) fn hear_through(&mut self, through: bool) {
+        self.inbox.hear_through(through);
+    }
+
     /// Whether a client has said anything of streams.
     pub(crate) fn has_flows(&self) -> bool {
         self.inbox.has_flows()

@@ -14,6 +14,7 @@ use std::io;
 
 use super::event::{Event, Lives};
 use super::traffic::Traffic;
+use super::wire;
 use crate::error::Fate;
 use crate::pipe::{Sink, Write};
 
@@ -163,10 +164,22 @@ impl Outbox {
     }
 
     /// Queues control that nobody waits to see written: a cancel, of which there are never more than
-    /// calls were written and given up since the peer read last; a goodbye; room for items, of which
-    /// each stream has some before the peer has read of it.
+    /// calls were written and given up since the peer read last; a goodbye; room for items.
     pub(crate) fn push_aside(&mut self, event: Event) {
         self.queue(event, Cause::Aside);
+    }
+
+    /// Queues room for items. Where room for the same call waits to be written, it is one: a peer that
+    /// does not read is offered no more and more of it.
+    pub(crate) fn push_credit(&mut self, credit: Event) {
+        let is_same = |entry: &&mut Entry| {
+            let Event { verb, to, id, .. } = &entry.event;
+            (*verb, *to, *id) == (credit.verb, credit.to, credit.id)
+        };
+        match self.control.iter_mut().find(is_same) {
+            Some(entry) => wire::add_credit(&mut entry.event.body, &credit.body),
+            None => self.push_aside(credit),
+        }
     }
 
     /// Queues an answer to control.

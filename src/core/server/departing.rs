@@ -7,7 +7,7 @@ use crate::core::closing::Stage;
 use crate::core::event::{Event, Verb};
 use crate::core::hands::{Stopped, Unwanted};
 use crate::core::outbox::{TakenBack, Ticket};
-use crate::core::wire::{Failure, FailureCode};
+use crate::core::wire::{Failure, FailureCode, Head};
 use crate::pipe::{Opener, Sink, Source};
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
@@ -93,11 +93,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let mut any = false;
         while !self.link.outbox().is_bothered(0) {
             let Some(event) = self.link.next_event() else { break };
-            let mut body = self.spare();
-            Failure::new(FailureCode::Closing, "the server closes".into()).append_to(&mut body);
-            let declined = Event::to(event.from, Verb::Failure, event.id, body);
-            self.link.outbox().push_answer(declined);
             any = true;
+            if !Head::is_quiet(&event.body) {
+                let mut body = self.spare();
+                let words = "the server closes".to_owned();
+                Failure::new(FailureCode::Closing, words).append_to(&mut body);
+                let declined = Event::to(event.from, Verb::Failure, event.id, body);
+                self.link.outbox().push_answer(declined);
+            }
             self.link.recycle(event.body);
         }
         any

@@ -147,6 +147,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Moves bytes.
     pub(crate) fn step(&mut self, now: Instant, directions: Directions) -> Result<Wait> {
         self.hands.time_answers(now);
+        self.link.hear_through(self.hands.has_streams());
         let read = std::mem::take(&mut self.unheard) || directions.read;
         let stepped = self.link.step(now, Directions { read, ..directions });
         let hung_up = self.link.take_hang_up();
@@ -225,15 +226,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
                 Ok(read) => read,
                 Err(why) => {
                     self.link.stats.unknown += 1;
+                    let quiet = Head::is_quiet(&event.body);
                     self.link.recycle(event.body);
-                    if why == Unreadable::Unknown {
+                    if why == Unreadable::Unknown && !quiet {
                         let words = "this server does not know what the request asks for";
                         self.queue_refusal(caller, FailureCode::Unsupported, words.to_owned());
                     }
                     continue;
                 }
             };
-            let (left, options) = (head.remaining.left_at(now_ns), head.options);
+            let (left, mut options) = (head.remaining.left_at(now_ns), head.options);
+            if options.quiet {
+                // Nobody waits for items either, nor keeps sending them.
+                options = Options { quiet: true, ..Options::default() };
+            }
             if left.is_some_and(|left| left.is_zero()) {
                 self.link.stats.expired += 1;
                 self.link.recycle(event.body);

@@ -8,6 +8,7 @@ use crate::core::errand::Key;
 use crate::core::event::{Event, Verb};
 use crate::core::hands::Unwanted;
 use crate::core::outbox::{TakenBack, Ticket};
+use crate::core::streams::Outflow;
 use crate::core::wire::{Failure, FailureCode};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Phase, Result};
@@ -22,7 +23,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// Queues the end of the items that were sent in answer. `Err` where nobody wants it any more.
     pub(crate) fn end(&mut self, caller: Caller) -> Result<Ticket> {
-        self.answer(Verb::End, caller, Vec::new())
+        self.stop_items(caller);
+        let streams = self.hands.streams(caller);
+        let end = streams.and_then(|streams| streams.outflow.as_ref()).map(Outflow::end);
+        self.answer(Verb::End, caller, end.unwrap_or_default())
     }
 
     /// Queues the news that a call failed. `Err` where nobody wants it any more.
@@ -45,7 +49,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if !unwanted {
             self.keep_failure(caller, code, &words);
         }
-        self.hands.put_down(caller, &mut self.wakeups);
+        self.put_down(caller);
         if !unheard {
             self.queue_refusal(to, code, words);
         }
@@ -82,6 +86,24 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.hands.unwanted(caller).or(gone)
     }
 
+    /// A request is answered for.
+    fn put_down(&mut self, caller: Caller) {
+        if let Some(item) = self.hands.put_down(caller, &mut self.wakeups) {
+            self.lose(item, Unwanted::Answered);
+        }
+    }
+
+    /// No more items are sent: one that is under way comes too late.
+    fn stop_items(&mut self, caller: Caller) {
+        if let Some(outflow) = self.hands.streams(caller).and_then(|it| it.outflow.as_mut()) {
+            outflow.ended = true;
+        }
+        let Some(item) = self.hands.item(caller) else { return };
+        if self.withdraw_item(caller, item) != TakenBack::Written {
+            self.lose(item, Unwanted::Answered);
+        }
+    }
+
     /// Whether anybody wants an answer to this request.
     pub(super) fn still_wanted(&self, caller: Caller) -> Result<()> {
         self.unwanted(caller).map_or(Ok(()), |why| Err(unwanted(why)))
@@ -108,15 +130,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     pub(super) fn answer(&mut self, verb: Verb, caller: Caller, body: Vec<u8>) -> Result<Ticket> {
+        self.stop_items(caller);
         if let Some(why) = self.unwanted(caller) {
-            self.hands.put_down(caller, &mut self.wakeups);
+            self.put_down(caller);
             self.link.recycle(body);
             self.link.stats.unanswered += 1;
             return Err(unwanted(why));
         }
         self.keep(caller, verb, &body);
         if self.hands.is_quiet(caller) {
-            self.hands.put_down(caller, &mut self.wakeups);
+            self.put_down(caller);
             self.link.recycle(body);
             self.awaited += 1;
             // Of nothing, all is written.
@@ -178,7 +201,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Nobody asks any more what became of this reply. What of it is unwritten never will be.
     pub(crate) fn give_up(&mut self, ticket: Ticket, caller: Caller) {
         self.link.outbox().take_back(ticket);
-        self.hands.put_down(caller, &mut self.wakeups);
+        self.put_down(caller);
         self.forget_awaited(ticket);
     }
 
@@ -191,7 +214,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Nobody will ask what became of this reply, which is still to be written.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn forget(&mut self, ticket: Ticket, caller: Caller) {
-        self.hands.put_down(caller, &mut self.wakeups);
+        self.put_down(caller);
         self.awaited = self.awaited.saturating_sub(1);
         self.lost.retain(|(lost, _)| *lost != ticket);
     }
@@ -209,6 +232,7 @@ fn unwanted(why: Unwanted) -> Error {
         Unwanted::Cancelled => ErrorKind::Cancelled,
         Unwanted::Gone => ErrorKind::PeerClosed,
         Unwanted::Stalled => ErrorKind::WriteStalled,
+        Unwanted::Answered => ErrorKind::Closed,
     };
     Error::new(kind, Phase::Write).with_fate(Fate::NotSent)
 }

@@ -23,11 +23,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         for flow in self.link.flows() {
             match flow {
                 Flow::Said(event) => flows |= self.hear_flow(event),
-                Flow::TooLarge((epoch, id)) => {
+                Flow::Lost((epoch, id)) => {
                     if let Some(inflow) = self.inflow(Caller { epoch, id }) {
-                        inflow.overrun();
-                        let waiter = inflow.waiter.take();
-                        self.wakeups.extend(waiter);
+                        inflow.break_off();
+                        let waiters = inflow.waiters();
+                        self.wakeups.extend(waiters);
                     }
                 }
             }
@@ -53,12 +53,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         let left_over = match event.verb {
             Verb::Item => inflow.receive(event.body).err(),
             _ => {
-                inflow.end();
+                inflow.end(&event.body);
                 Some(event.body)
             }
         };
-        let waiter = inflow.waiter.take();
-        self.wakeups.extend(waiter);
+        let waiters = inflow.waiters();
+        self.wakeups.extend(waiters);
         if let Some(body) = left_over {
             self.link.recycle(body);
         }
@@ -74,11 +74,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     pub(crate) fn send_item(&mut self, caller: Caller, body: Vec<u8>) -> Result<Ticket> {
         self.still_wanted(caller)?;
         let ticket = self.link.outbox().draw_ticket();
-        let streams = self.hands.streams(caller);
-        let Some(outflow) = streams.and_then(|streams| streams.outflow.as_mut()) else {
-            return Err(Error::new(ErrorKind::Unsupported, Phase::Write)
-                .detailed("the client has asked for one reply")
-                .with_fate(Fate::NotSent));
+        let answered = !self.hands.has(caller);
+        let refused = |kind, words| {
+            Err(Error::new(kind, Phase::Write).detailed(words).with_fate(Fate::NotSent))
+        };
+        let outflow = match self.hands.streams(caller).and_then(|it| it.outflow.as_mut()) {
+            Some(outflow) if !outflow.ended => outflow,
+            None if !answered => {
+                return refused(ErrorKind::Unsupported, "the client has asked for one reply");
+            }
+            _ => return refused(ErrorKind::Closed, "the request is answered"),
         };
         let due = outflow.send(ticket, Event::to(caller.epoch, Verb::Item, caller.id, body));
         self.hands.replying(caller, ticket);
@@ -169,18 +174,19 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if let Err(error) = self.still_wanted(caller) {
             return Some(Err(error));
         }
-        // A request that brings nothing but its message, or is answered.
-        let Some(inflow) = self.inflow(caller) else { return Some(Ok(None)) };
-        inflow.waiter = None;
+        let Some(inflow) = self.inflow(caller) else {
+            let words = "the request is answered";
+            return Some(Err(Error::new(ErrorKind::Closed, Phase::Read).detailed(words)));
+        };
         let part = match inflow.take() {
             Taken::Item(part) => Some(Ok(Some(part))),
             Taken::End => Some(Ok(None)),
-            Taken::Overrun => {
-                let words = "the client has sent more than there was room for";
+            Taken::Broken => {
+                let words = "a part of the payload is lost, or came where there was no room for it";
                 Some(Err(Error::new(ErrorKind::Torn, Phase::Read).detailed(words)))
             }
             Taken::Nothing => {
-                inflow.waiter = Some(key);
+                inflow.wait(key);
                 None
             }
         };
@@ -196,13 +202,13 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         }
         let body = wire::credit_to_bytes(room);
         let credit = Event::to(caller.epoch, Verb::Credit, caller.id, body);
-        self.link.outbox().push_aside(credit);
+        self.link.outbox().push_credit(credit);
     }
 
-    /// Nobody waits for the next part.
-    pub(crate) fn stop_waiting(&mut self, caller: Caller) {
+    /// Nobody waits for the next part under this key.
+    pub(crate) fn stop_waiting(&mut self, caller: Caller, key: Key) {
         if let Some(inflow) = self.inflow(caller) {
-            inflow.waiter = None;
+            inflow.stop_waiting(key);
         }
     }
 }

@@ -25,6 +25,7 @@ mod sending;
 mod session;
 mod splitting;
 mod streams;
+mod streams_under_fire;
 
 use std::time::Duration;
 

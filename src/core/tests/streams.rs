@@ -9,6 +9,7 @@ use crate::core::event::Verb;
 use crate::core::hands::Caller;
 use crate::core::script::{Call, Client};
 use crate::core::server::Asked;
+use crate::core::streams::item_of;
 use crate::core::wire::{FailureCode, Options};
 use crate::error::{ErrorKind, Fate, Result};
 
@@ -56,6 +57,7 @@ impl Source {
                     }
                 }
             } else if let Some(item) = self.items.pop_front() {
+                let item = item_of(&item);
                 let mut sending = SendReply::new(self.caller, item, Deadline::NEVER);
                 match sending.begin(server) {
                     Ok(_) => self.sending = Some(sending),
@@ -170,7 +172,7 @@ fn a_caller_that_wants_one_reply_is_sent_no_items() {
     let call = session.call(b"one", ms(1000)).unwrap();
     let mut taken = Vec::new();
     session.settle(|_, asked| taken.push(asked));
-    let error = session.server().send_item(taken[0].caller, noise(10)).unwrap_err();
+    let error = session.server().send_item(taken[0].caller, item_of(&noise(10))).unwrap_err();
     assert_eq!((error.kind(), error.fate()), (ErrorKind::Unsupported, Some(Fate::NotSent)));
     echo(session.server(), taken.remove(0));
     session.settle(|_, _| ());
@@ -265,8 +267,12 @@ fn a_server_that_sends_more_than_there_is_room_for_is_not_believed() {
     session.settle(|_, asked| taken.push(asked));
     let caller = taken[0].caller;
     for _ in 0..3 {
-        let event =
-            crate::core::event::Event::to(caller.life(), Verb::Item, caller.id(), noise(90));
+        let event = crate::core::event::Event::to(
+            caller.life(),
+            Verb::Item,
+            caller.id(),
+            item_of(&noise(90)),
+        );
         session.server().link_mut().outbox().push(event);
     }
     session.settle(|_, _| ());
@@ -279,7 +285,7 @@ fn a_server_that_sends_more_than_there_is_room_for_is_not_believed() {
 /// were wanted.
 fn upload(session: &mut Session, call: Call, parts: &[Vec<u8>], take: &mut Sink) -> usize {
     let mut wanted = 0;
-    for part in parts.iter().cloned().map(Some).chain([None]) {
+    for part in parts.iter().map(|part| Some(item_of(part))).chain([None]) {
         let mut sending = SendPart::new(call.id, part, call.deadline);
         Errand::<Client>::begin(&mut sending, session.client()).unwrap();
         let outcome = loop {
@@ -334,7 +340,7 @@ impl Sink {
 fn every_part_of_an_upload_comes_in_order_and_no_faster_than_it_is_taken() {
     let mut session = session();
     let (call, mut sink) = Sink::new(&mut session);
-    let parts: Vec<_> = [0, 1, 100, 9000, 16_000, 9000, 70_000, 5].map(noise).to_vec();
+    let parts: Vec<_> = [0, 1, 100, 9000, 16_000, 9000, 16_384, 5].map(noise).to_vec();
     assert_eq!(upload(&mut session, call, &parts, &mut sink), parts.len() + 1);
     while sink.ended.is_none() {
         assert!(sink.go_on(&mut session));
@@ -352,7 +358,7 @@ fn every_part_of_an_upload_comes_in_order_and_no_faster_than_it_is_taken() {
 fn nothing_of_an_upload_is_written_before_somebody_wants_it() {
     let mut session = session();
     let (call, mut sink) = Sink::new(&mut session);
-    let mut sending = SendPart::new(call.id, Some(noise(10)), call.deadline);
+    let mut sending = SendPart::new(call.id, Some(item_of(&noise(10))), call.deadline);
     Errand::<Client>::begin(&mut sending, session.client()).unwrap();
     session.settle(|_, _| ());
     let now = session.clock.now;
@@ -379,7 +385,7 @@ fn parts_for_which_there_is_no_room_break_the_upload_and_cost_no_memory() {
     let mut session = session();
     let (call, mut sink) = Sink::new(&mut session);
     for _ in 0..50 {
-        let event = crate::core::event::Event::to(0, Verb::Item, call.id, noise(9000));
+        let event = crate::core::event::Event::to(0, Verb::Item, call.id, item_of(&noise(9000)));
         session.client().link_mut().outbox().push(event);
     }
     session.settle(|_, _| ());
@@ -417,7 +423,7 @@ fn parts_for_a_server_that_has_left_are_for_no_other() {
     // The pipe is full before the part is written, and no byte of it is.
     let stuck = session.call(&noise(20_000), ms(60_000)).unwrap();
     session.step_client();
-    let mut sending = SendPart::new(call.id, Some(noise(10)), call.deadline);
+    let mut sending = SendPart::new(call.id, Some(item_of(&noise(10))), call.deadline);
     Errand::<Client>::begin(&mut sending, session.client()).unwrap();
     session.kill_server();
     session.start_server();

@@ -42,6 +42,12 @@ pub(crate) fn credit_from(bytes: &[u8]) -> Option<usize> {
     bytes.first_chunk().map(|room| u32::from_le_bytes(*room) as usize)
 }
 
+/// Adds room to room that was not told yet.
+pub(crate) fn add_credit(told: &mut Vec<u8>, more: &[u8]) {
+    let sum = [&*told, more].map(|bytes| credit_from(bytes).unwrap_or(0)).iter().sum();
+    *told = credit_to_bytes(sum);
+}
+
 /// How much a server has to do, as it says in a pong behind the payload of the ping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {

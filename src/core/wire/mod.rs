@@ -16,7 +16,9 @@ mod tests;
 #[cfg(test)]
 mod vectors;
 
-pub(crate) use control::{Failure, FailureCode, Found, Load, credit_from, credit_to_bytes};
+pub(crate) use control::{
+    Failure, FailureCode, Found, Load, add_credit, credit_from, credit_to_bytes,
+};
 pub(crate) use header::{Flags, Header, Kind};
 pub(crate) use request::{Head, Options, Remaining, RequestKey, Unreadable};
 pub use scan::SkipReason;

@@ -7,6 +7,7 @@ mod framed;
 mod given_up;
 mod limit;
 mod readiness;
+mod streams;
 mod tasks;
 
 use std::future::{Future, poll_fn};
