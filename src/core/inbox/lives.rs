@@ -27,6 +27,11 @@ impl Inbox {
         self.farewell
     }
 
+    /// Whether something that came since the last peer left was not whole: it may have been an answer.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
     /// The life that was known before another spoke, if that has happened since this was asked last.
     pub(crate) fn take_relieved(&mut self) -> Option<u64> {
         self.relieved.take()
@@ -58,7 +63,7 @@ impl Inbox {
     pub(crate) fn forget_peer(&mut self) {
         self.lives.peer = 0;
         (self.speaker, self.leaver) = (0, 0);
-        self.met = false;
+        (self.met, self.damaged) = (false, false);
     }
 
     /// Whoever has said something last has left; of its words some may lie before those of another.

@@ -63,6 +63,8 @@ pub(crate) struct Inbox {
     shunned: u64,
     /// The life that has said goodbye; zero for none.
     farewell: u64,
+    /// Whether something that came since the last peer left was not whole.
+    damaged: bool,
     received: Traffic,
     pub(crate) stats: LinkStats,
     /// What has come since somebody asked.
@@ -146,6 +148,7 @@ impl Inbox {
             leaver: 0,
             shunned: 0,
             farewell: 0,
+            damaged: false,
             received: Traffic::default(),
             stats: LinkStats::default(),
             #[cfg(test)]
@@ -296,6 +299,7 @@ impl Inbox {
                 Heard::Skip { used, reason } => {
                     self.buffer.consume(used);
                     self.stats.skipped_bytes += used as u64;
+                    self.damaged = true;
                     match reason {
                         SkipReason::Garbage => {}
                         SkipReason::Torn => self.stats.torn += 1,
@@ -375,6 +379,7 @@ impl Inbox {
             Added::Open => {}
             Added::Torn | Added::TooLarge => {
                 self.stats.torn += 1;
+                self.damaged = true;
                 if event.verb == Verb::Item {
                     self.lose_item(event);
                 }

@@ -45,7 +45,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     pub(super) fn depart(&mut self, peer: u64) {
         self.leaving = false;
-        let farewell = peer != 0 && self.inbox.farewell() == peer;
+        // A goodbye is behind all answers. Where one of them may have been torn on the way, that there is
+        // none says nothing.
+        let farewell = peer != 0 && self.inbox.farewell() == peer && !self.inbox.is_damaged();
         self.inbox.forget_peer();
         if self.one_peer {
             // Who gave this life up, or takes it for gone, shall know the next one from it.

@@ -228,3 +228,32 @@ fn a_call_that_the_next_server_may_take_is_not_called_unsent_after_a_goodbye() {
     assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, Some(Fate::MaybeDelivered)));
     assert_eq!(session.step_server().len(), 1, "the next server takes it");
 }
+
+#[test]
+fn a_goodbye_behind_a_torn_answer_says_nothing_of_its_request() {
+    for torn in [false, true] {
+        let mut session = acquainted();
+        let call = session.call(b"taken", ms(10_000)).unwrap();
+        session.step_client();
+        let asked = session.step_server();
+        session.server().reply_with(&asked[0], &noise(100));
+        close_server(&mut session, ms(2000));
+        for _ in 0..4 {
+            let now = session.clock.now;
+            session.server().step(now, Directions::BOTH).unwrap();
+        }
+        if torn {
+            session.replies.pipe().flip(60, 1);
+        }
+        session.kill_server();
+        session.settle(echo);
+        match session.outcome(call).expect("its server has left") {
+            Ok(reply) => assert!(!torn && reply == noise(100)),
+            Err(error) => {
+                assert!(torn, "{error}");
+                let fate = Some(Fate::MaybeDelivered);
+                assert_eq!((error.kind(), error.fate()), (ErrorKind::PeerClosed, fate));
+            }
+        }
+    }
+}
