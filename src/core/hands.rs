@@ -128,6 +128,9 @@ impl Hands {
 
     /// Whom the answer to this request is for: whoever has asked for it last.
     pub(crate) fn asker(&self, caller: Caller) -> Caller {
+        if self.attached.is_empty() {
+            return caller;
+        }
         self.open.get(&caller).map_or(caller, |hand| hand.to)
     }
 
@@ -271,7 +274,9 @@ impl Hands {
     /// an item that waited for room, and never has any.
     pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Ticket> {
         if let Some(mut hand) = self.open.remove(&caller) {
-            self.attached.remove(&hand.to);
+            if !self.attached.is_empty() {
+                self.attached.remove(&hand.to);
+            }
             *self.count_of(hand.quiet) -= usize::from(!matches!(hand.state, State::Unwanted(_)));
             if !hand.watchers.is_empty() {
                 woken.append(&mut hand.watchers);

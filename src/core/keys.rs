@@ -134,8 +134,20 @@ impl Keys {
         self.fresh.push(key);
     }
 
+    /// Whether no key is known: clients that draw none are most.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     /// Forgets the keys whose time is over. What was answered since is kept from now on.
     pub(crate) fn forget(&mut self, now: Instant) {
+        if !self.is_empty() {
+            self.forget_known(now);
+        }
+    }
+
+    #[cold] // Or every step would carry the code of it.
+    fn forget_known(&mut self, now: Instant) {
         let retained = Deadline::after(now, self.limits.retention).instant();
         for key in self.fresh.drain(..) {
             let Some(known) = self.known.get_mut(&key) else { continue };

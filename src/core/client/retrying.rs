@@ -78,6 +78,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
 
     /// Where nobody reads the requests, the life that some calls are bound to is over.
     pub(super) fn end_bound_calls(&mut self) {
+        if !self.repeats.is_empty() {
+            self.end_bound_calls_if_unread();
+        }
+    }
+
+    fn end_bound_calls_if_unread(&mut self) {
         if self.repeats.bound().next().is_none() {
             return;
         }
