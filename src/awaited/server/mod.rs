@@ -337,7 +337,7 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
             let begin = || {
                 let term =
                     term.unwrap_or_else(|| Term::until(self.shared.hub.now(), Deadline::NEVER));
-                let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
+                let receiving = Receiving::new(term.deadline);
                 self.shared.hub.run(receiving, term, Phase::Read)
             };
             let asked = ready!(Pin::new(wait.get_or_insert_with(begin)).poll(cx));

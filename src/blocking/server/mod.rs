@@ -31,7 +31,6 @@ use crate::front::{IdempotencyKey, ServerOptions, Term};
 use crate::node::Pair;
 use crate::probe::Probe;
 use crate::stats::LinkStats;
-use crate::sys;
 use attendant::Attendant;
 use responder::{Machine, Shared};
 
@@ -261,7 +260,7 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     fn next(&mut self, term: Term) -> Result<Option<Request<Req, Rep, C>>> {
         let mut now = term.began;
         loop {
-            let receiving = Receiving::new(term.deadline, sys::monotonic_ns);
+            let receiving = Receiving::new(term.deadline);
             let asked = match self.shared.turn.run(receiving, now, term, Phase::Read) {
                 Err(error) if error.kind() == ErrorKind::PeerClosed => return Ok(None),
                 asked => asked?,

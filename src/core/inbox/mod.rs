@@ -186,15 +186,19 @@ impl Inbox {
     /// Drops requests of which no time was left when they came: the monotonic clock reads `now_ns`.
     /// Answers how many. Those that run out while they wait are found when they are taken.
     pub(crate) fn drop_expired(&mut self, now_ns: u64) -> u64 {
-        let is_late = |event: &Event| event.verb == Verb::Request && is_expired(event, now_ns);
         let before = self.events.len();
-        if (self.in_time..before).any(|at| is_late(&self.events[at])) {
-            let fresh = self.events.split_off(self.in_time);
-            self.events.extend(fresh.into_iter().filter(|event| !is_late(event)));
-            self.count_events();
+        if self.events.range(self.in_time..).any(|event| is_late(event, now_ns)) {
+            self.drop_late(now_ns);
         }
         self.in_time = self.events.len();
         (before - self.in_time) as u64
+    }
+
+    #[cold] // Most requests are in time.
+    fn drop_late(&mut self, now_ns: u64) {
+        let fresh = self.events.split_off(self.in_time);
+        self.events.extend(fresh.into_iter().filter(|event| !is_late(event, now_ns)));
+        self.count_events();
     }
 
     fn count_events(&mut self) {
@@ -463,10 +467,11 @@ impl Inbox {
     }
 }
 
-/// Whether nobody waits for the answer to this request any more. One that cannot say so is looked at
-/// by whoever takes it.
-fn is_expired(request: &Event, now_ns: u64) -> bool {
-    Remaining::of(&request.body).is_some_and(|remaining| remaining.is_over_at(now_ns))
+/// Whether this is a request, and nobody waits for the answer to it any more. One that cannot say so
+/// is looked at by whoever takes it.
+fn is_late(event: &Event, now_ns: u64) -> bool {
+    let is_over = |remaining: Remaining| remaining.is_over_at(now_ns);
+    event.verb == Verb::Request && Remaining::of(&event.body).is_some_and(is_over)
 }
 
 /// What an event counts for against the limit: the memory of its body, and of its place in the

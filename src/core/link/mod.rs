@@ -239,11 +239,18 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.flows()
     }
 
-    /// Drops requests that nobody waited for any more when they came.
-    pub(crate) fn drop_expired(&mut self, now_ns: impl FnOnce() -> u64) {
-        if self.inbox.has_fresh() {
-            self.stats.expired += self.inbox.drop_expired(now_ns());
-        }
+    /// Whether events have come that nobody has looked at.
+    pub(crate) fn has_fresh(&self) -> bool {
+        self.inbox.has_fresh()
+    }
+
+    /// Drops requests that nobody waited for any more when they came; answers whether that has made
+    /// room to hear more.
+    pub(crate) fn drop_expired(&mut self, now_ns: u64) -> bool {
+        let was_full = self.is_full();
+        let expired = self.inbox.drop_expired(now_ns);
+        self.stats.expired += expired;
+        expired > 0 && was_full && !self.is_full()
     }
 
     /// Events that wait to be taken.
@@ -321,13 +328,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         if directions.read || self.leaving {
             self.read(now, &mut wait)?;
         }
-        let was_full = self.is_full();
         // What is left is for the next peer, where there is to be one.
         let ended = self.one_life && self.departure.is_some();
         if directions.write && !self.leaving && !ended {
             self.write(now, &mut wait)?;
         }
-        if self.leaving || (was_full && !self.is_full()) {
+        if self.leaving {
             wait.until = Deadline::at(now);
         }
         Ok(wait)

@@ -16,11 +16,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         for _ in 0..READS_A_STEP {
             self.hear();
             // Events that nobody has taken yet hold the memory; the peer waits in the pipe.
-            if self.outbox.is_bothered(0) && self.incoming.has_hung_up() && self.is_unread() {
-                // Whoever asked so much has left without reading any of it.
-                self.outbox.forget_answers();
-            }
-            if self.is_full() {
+            if self.is_full() && !self.forgets_answers() {
                 #[cfg(test)]
                 self.inbox.note_cause(Cause::Full);
                 // A client takes each reply at once and hears the next. A server may leave requests
@@ -91,6 +87,16 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             self.depart(known);
             self.inbox.hear(&mut self.outbox);
         }
+    }
+
+    /// Whoever asked so much that nothing more is heard may have left without reading any of it.
+    /// Answers whether that has made room.
+    fn forgets_answers(&mut self) -> bool {
+        let left = self.outbox.is_bothered(0) && self.incoming.has_hung_up() && self.is_unread();
+        if left {
+            self.outbox.forget_answers();
+        }
+        left && !self.is_full()
     }
 
     pub(super) fn wait_readable(&self, wait: &mut Wait) {

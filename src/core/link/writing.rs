@@ -19,6 +19,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             wait.until = wait.until.earlier(opening.until);
         }
         let Some(writer) = self.outgoing.end_mut() else { return Ok(()) };
+        let was_full = self.inbox.is_full(&self.outbox);
         let wrote = self.outbox.step(writer, self.inbox.addresses());
         match wrote.map_err(|error| Error::system(error, Phase::Write))? {
             Wrote::All => {
@@ -37,6 +38,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
             }
             // What is still to be written goes to the next reader, from a later step on.
             Wrote::NoReader => self.lose_writer(),
+        }
+        if was_full && !self.is_full() {
+            wait.until = Deadline::at(now);
         }
         Ok(())
     }

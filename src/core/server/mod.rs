@@ -32,7 +32,9 @@ use keyed::Meeting;
 #[derive(Debug)]
 pub(crate) struct Answerer<R: Opener, W: Opener> {
     link: Link<R, W>,
-    stamp: fn(Instant) -> u64,
+    stamper: fn(Instant) -> u64,
+    /// What it has said last, and of which instant.
+    stamped: Option<(Instant, u64)>,
     stall: Duration,
     on_end: EndOfWriters,
     hung_up: bool,
@@ -109,16 +111,17 @@ impl Asked {
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
-    /// A server over a link; `stamp` is the number that the monotonic clock reads at an instant.
+    /// A server over a link; `stamper` says the number that the monotonic clock reads at an instant.
     pub(crate) fn new(
         link: Link<R, W>,
         stall: Duration,
         on_end: EndOfWriters,
-        stamp: fn(Instant) -> u64,
+        stamper: fn(Instant) -> u64,
     ) -> Self {
         Self {
             link,
-            stamp,
+            stamper,
+            stamped: None,
             stall,
             on_end,
             hung_up: false,
@@ -158,9 +161,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         }
         self.meet_client();
         self.keys.forget(now);
-        let was_full = self.link.is_full();
-        self.link.drop_expired(|| (self.stamp)(now));
-        let room = was_full && !self.link.is_full();
+        let room = self.link.has_fresh() && self.drop_expired(now);
         self.unheard |= room;
         let answers = self.answer_control() | self.hear_flows();
         self.link.outbox().drain_written(&mut self.wakeups);
@@ -180,6 +181,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         Ok(wait.no_later_than(self.link.stall_ends(self.stall, now)))
     }
 
+    fn drop_expired(&mut self, now: Instant) -> bool {
+        let now_ns = self.stamp(now);
+        self.link.drop_expired(now_ns)
+    }
+
+    /// The number that the monotonic clock reads at an instant. A step and the look that follows it
+    /// ask for that of the same one.
+    pub(crate) fn stamp(&mut self, now: Instant) -> u64 {
+        match self.stamped {
+            Some((at, number)) if at == now => number,
+            _ => self.stamped.insert((now, (self.stamper)(now))).1,
+        }
+    }
+
     /// Has whoever listens look whether that is still wanted.
     pub(crate) fn call_listener(&mut self) {
         self.wakeups.push(LISTENER);
@@ -195,6 +210,10 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     pub(crate) fn next_request(&mut self, now: Instant, now_ns: u64) -> Result<Option<Asked>> {
         if self.closing.has_begun() {
             return Err(Error::new(ErrorKind::Closed, Phase::Read));
+        }
+        if !self.link.has_events() {
+            self.made_room = false;
+            return self.no_request();
         }
         let was_full = self.link.is_full();
         let said = self.link.outbox().last_ticket();
@@ -266,6 +285,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.link.stats.taken += 1;
             return Ok(Some(Asked { caller, body: event.body, message_at, options, deadline }));
         }
+        self.no_request()
+    }
+
+    /// No request is here, which may be the end.
+    fn no_request(&self) -> Result<Option<Asked>> {
         if self.hung_up && self.on_end == EndOfWriters::End {
             return Err(Error::new(ErrorKind::PeerClosed, Phase::Read));
         }

@@ -151,7 +151,7 @@ impl Server {
     /// Begins to wait for a request; answers whether nobody did.
     pub(super) fn receive(&mut self, deadline: Deadline) -> bool {
         if self.receiving.is_none() {
-            self.receiving = self.life.begin(Receiving::new(deadline, stamp), deadline).ok();
+            self.receiving = self.life.begin(Receiving::new(deadline), deadline).ok();
             return true;
         }
         false

@@ -34,7 +34,7 @@ pub(crate) fn calling(client: &mut Client, message: &[u8], term: Term) -> Callin
 /// The next request; `None` once the last client has left.
 pub(crate) fn next_request(server: &Turn<Server>) -> Option<Asked> {
     loop {
-        let receiving = Receiving::new(Deadline::NEVER, stamp);
+        let receiving = Receiving::new(Deadline::NEVER);
         match server.run(receiving, now(), patient(), Phase::Read) {
             Ok(Some(asked)) => return Some(asked),
             Ok(None) => {}
