@@ -20,7 +20,7 @@ impl Inbox {
         bytes: usize,
         first: Range<usize>,
     ) -> Option<FailureCode> {
-        if bytes > self.limit_of(verb, first) {
+        if self.is_too_large(verb, bytes, first) {
             return Some(FailureCode::TooLarge);
         }
         if verb != Verb::Request || self.parks() || self.has_room_for(bytes) {
@@ -131,15 +131,10 @@ impl Inbox {
         }
     }
 
-    /// The most bytes the body of an event may have.
-    fn limit_of(&self, verb: Verb, first: Range<usize>) -> usize {
-        match verb {
-            // The message begins behind the head.
-            Verb::Request => {
-                let head = Head::len_of(self.buffer.consumed(first));
-                self.limits.bytes.saturating_add(head)
-            }
-            Verb::Reply => self.limits.bytes,
+    /// Whether the body of an event has more bytes than it may.
+    fn is_too_large(&self, verb: Verb, bytes: usize, first: Range<usize>) -> bool {
+        let limit = match verb {
+            Verb::Request | Verb::Reply => self.limits.bytes,
             // Its words have a limit of their own; who accepts little still wants to know why.
             Verb::Failure => self.limits.bytes.max(Failure::MAX_LEN),
             // Many replies are messages; what a request brings is a payload.
@@ -147,6 +142,9 @@ impl Inbox {
             Verb::Item => MAX_PART,
             Verb::Pong => MAX_PONG_BODY,
             _ => MAX_CONTROL_BODY,
-        }
+        };
+        // The message of a request begins behind the head.
+        let head = || Head::len_of(self.buffer.consumed(first));
+        bytes > limit && (verb != Verb::Request || bytes > limit.saturating_add(head()))
     }
 }

@@ -72,8 +72,9 @@ impl Remaining {
         if self.micros == Self::ENDLESS {
             return None;
         }
-        let age = self.age_ns(now_ns);
-        Some(Duration::from_micros(self.micros).saturating_sub(Duration::from_nanos(age)))
+        // Nobody waits for longer than nanoseconds can be counted, which is six centuries.
+        let left = self.micros.saturating_mul(1000).saturating_sub(self.age_ns(now_ns));
+        Some(Duration::from_nanos(left))
     }
 
     /// Whether nothing is left of it: what [`left_at`](Self::left_at) says, for less.
@@ -115,6 +116,13 @@ impl Options {
         Some(u16::from_le_bytes(*bits))
     }
 
+    /// Writes what stands behind the bits.
+    fn write(&self, to: &mut [u8]) {
+        let key = self.key.iter().flatten().copied();
+        let window = self.window.iter().flat_map(|window| window.to_le_bytes());
+        to.iter_mut().zip(key.chain(window)).for_each(|(to, byte)| *to = byte);
+    }
+
     fn len_of(bits: u16) -> usize {
         let key = if bits & Self::KEY != 0 { size_of::<RequestKey>() } else { 0 };
         let window = if bits & Self::WINDOW != 0 { size_of::<u32>() } else { 0 };
@@ -152,14 +160,12 @@ impl Head {
     /// Writes the head into the place that is left for it at the start of a body.
     pub(crate) fn write(&self, body: &mut [u8]) {
         let Self { remaining: Remaining { micros, taken_at }, options } = self;
-        let key = options.key.iter().flatten().copied();
-        let window = options.window.iter().flat_map(|window| window.to_le_bytes());
         let (fixed, rest) = body.split_at_mut(Self::LEN);
         fixed[..8].copy_from_slice(&micros.to_le_bytes());
         fixed[8..Remaining::LEN].copy_from_slice(&taken_at.to_le_bytes());
         fixed[Remaining::LEN..].copy_from_slice(&options.bits().to_le_bytes());
-        if !rest.is_empty() {
-            rest.iter_mut().zip(key.chain(window)).for_each(|(to, byte)| *to = byte);
+        if options.bits() & (Options::KEY | Options::WINDOW) != 0 {
+            options.write(rest);
         }
     }
 
