@@ -189,7 +189,14 @@ impl Calls {
 
     /// There may be room for those that wait for it.
     fn fill_places(&mut self) {
-        while !self.queue.is_empty() && !self.is_full() {
+        if !self.queue.is_empty() {
+            self.fill_places_in_turn();
+        }
+    }
+
+    #[cold] // Hardly ever does anybody wait for a place.
+    fn fill_places_in_turn(&mut self) {
+        while !self.is_full() {
             let Some(first) = self.queue.pop_first() else { return };
             self.held.insert(first);
             self.wakeups.push(first);
@@ -379,9 +386,11 @@ impl Calls {
 
     /// Ends an answered call.
     pub(crate) fn take(&mut self, id: CallId) -> Option<Answer> {
-        let answer = self.open.get_mut(&id)?.answer.take()?;
-        self.give_up(id);
-        Some(answer)
+        self.open.get(&id).filter(|call| call.answer.is_some())?;
+        let mut call = self.open.remove(&id)?;
+        let answer = call.answer.take();
+        self.forget(&call);
+        answer
     }
 
     /// Nobody waits to see this written.
@@ -391,12 +400,18 @@ impl Calls {
 
     /// Ends a call without its answer; answers the tickets of items of it that may not be written.
     pub(crate) fn give_up(&mut self, id: CallId) -> Vec<Ticket> {
-        let mut items = Vec::new();
-        match self.open.remove(&id) {
-            Some(Call { wants: Wants::Pong, .. }) => self.pings -= 1,
-            Some(Call { wants: Wants::Nothing, ticket, .. }) => drop(self.writing.remove(&ticket)),
-            Some(Call { streams: Some(streams), .. }) => items.extend(streams.tickets()),
-            Some(Call { wants: Wants::Reply | Wants::Replies, .. }) | None => {}
+        let call = self.open.remove(&id);
+        call.map_or_else(Vec::new, |call| self.forget(&call))
+    }
+
+    /// A call has left: so does what was kept beside it.
+    fn forget(&mut self, call: &Call) -> Vec<Ticket> {
+        let streams = call.streams.as_ref();
+        let items = streams.map_or_else(Vec::new, |streams| streams.tickets().collect());
+        match call.wants {
+            Wants::Pong => self.pings -= 1,
+            Wants::Nothing => drop(self.writing.remove(&call.ticket)),
+            Wants::Reply | Wants::Replies => {}
         }
         for item in &items {
             self.writing.remove(item);

@@ -41,14 +41,10 @@ impl<K: Eq + Hash, V, S: BuildHasher> Few<K, V, S> {
 
     /// Adds an entry, or replaces that of the same key.
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        let goes_first = match &self.first {
-            Some((first, _)) => *first == key,
-            None => self.others.is_empty(),
-        };
-        if goes_first {
-            self.first = Some((key, value));
-        } else {
-            self.others.insert(key, value);
+        match &mut self.first {
+            Some((first, held)) if *first == key => *held = value,
+            None if self.others.is_empty() => self.first = Some((key, value)),
+            _ => drop(self.others.insert(key, value)),
         }
     }
 

@@ -58,7 +58,9 @@ impl Notices {
 
     /// The call has ended.
     pub(crate) fn end(&mut self, key: u64) {
-        self.waits.retain(|wait| wait.key != key);
+        if !self.waits.is_empty() {
+            self.waits.retain(|wait| wait.key != key);
+        }
     }
 
     /// A notice of the longest wait, where it is time for one; and `wait` cut so that the next is
