@@ -6,8 +6,8 @@ use crate::core::event::Lives;
 use crate::core::wire::{self, UNIT};
 
 impl Outbox {
-    /// Frames the next events into the empty unit; control first.
-    pub(super) fn frame_next(&mut self, lives: Lives) -> bool {
+    /// Frames the next events into the empty unit, one at least where there is any; control first.
+    pub(super) fn frame_next(&mut self, lives: Lives) {
         loop {
             let lane = if self.control.is_empty() { &mut self.data } else { &mut self.control };
             let Some(entry) = lane.front_mut() else { break };
@@ -30,7 +30,6 @@ impl Outbox {
             };
             self.framed.push_back(Framed { ticket, start, end, entry });
         }
-        !self.unit.is_empty()
     }
 
     pub(super) fn accepted(&mut self, count: usize) {

@@ -299,7 +299,9 @@ impl Outbox {
 
     /// Moves the tickets that were wholly accepted since this was asked last.
     pub(crate) fn drain_written(&mut self, to: &mut Vec<Ticket>) {
-        to.append(&mut self.finished);
+        if !self.finished.is_empty() {
+            to.append(&mut self.finished);
+        }
     }
 
     /// Nobody asks which were wholly accepted so far.
@@ -326,8 +328,11 @@ impl Outbox {
     pub(crate) fn step(&mut self, sink: &mut impl Sink, lives: Lives) -> io::Result<Wrote> {
         let mut moved = false;
         for _ in 0..WRITES_A_STEP {
-            if self.unit.is_empty() && !self.frame_next(lives) {
+            if self.is_empty() {
                 return Ok(Wrote::All);
+            }
+            if self.unit.is_empty() {
+                self.frame_next(lives);
             }
             match sink.try_write(&self.unit[self.written..])? {
                 Write::Bytes(count) => {
