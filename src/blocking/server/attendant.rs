@@ -88,8 +88,10 @@ impl<S: Attended> Attendant<S> {
 
     /// The handler has ended, if one ran.
     pub(super) fn end(&self) {
-        let running = self.duty.handlers.load(Ordering::SeqCst) % 2;
-        self.duty.handlers.fetch_add(running, Ordering::SeqCst);
+        // Nobody else counts, and the attendant looks under the lock that the next request is taken
+        // under: a store will do, which costs less than an addition that others could cut into.
+        let handlers = self.duty.handlers.load(Ordering::Relaxed);
+        self.duty.handlers.store(handlers + handlers % 2, Ordering::Release);
     }
 
     fn call(&self) {
