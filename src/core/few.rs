@@ -28,14 +28,14 @@ impl<K: Eq + Hash, V, S: BuildHasher> Few<K, V, S> {
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         match &self.first {
             Some((first, value)) if first == key => Some(value),
-            _ => self.others.get(key),
+            _ => get_other(&self.others, key),
         }
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         match &mut self.first {
             Some((first, value)) if first == key => Some(value),
-            _ => self.others.get_mut(key),
+            _ => get_other_mut(&mut self.others, key),
         }
     }
 
@@ -44,14 +44,14 @@ impl<K: Eq + Hash, V, S: BuildHasher> Few<K, V, S> {
         match &mut self.first {
             Some((first, held)) if *first == key => *held = value,
             None if self.others.is_empty() => self.first = Some((key, value)),
-            _ => drop(self.others.insert(key, value)),
+            _ => insert_other(&mut self.others, key, value),
         }
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         match &self.first {
             Some((first, _)) if first == key => self.first.take().map(|(_, value)| value),
-            _ => self.others.remove(key),
+            _ => remove_other(&mut self.others, key),
         }
     }
 
@@ -69,6 +69,37 @@ impl<K: Eq + Hash, V, S: BuildHasher> Few<K, V, S> {
         let first = self.first.as_mut().map(|(key, value)| (&*key, value));
         first.into_iter().chain(&mut self.others)
     }
+}
+
+// Mostly there are no others, and who has one entry shall not carry the code of the map.
+
+#[inline(never)]
+fn get_other<'a, K: Eq + Hash, V, S: BuildHasher>(
+    others: &'a HashMap<K, V, S>,
+    key: &K,
+) -> Option<&'a V> {
+    others.get(key)
+}
+
+#[inline(never)]
+fn get_other_mut<'a, K: Eq + Hash, V, S: BuildHasher>(
+    others: &'a mut HashMap<K, V, S>,
+    key: &K,
+) -> Option<&'a mut V> {
+    others.get_mut(key)
+}
+
+#[inline(never)]
+fn insert_other<K: Eq + Hash, V, S: BuildHasher>(others: &mut HashMap<K, V, S>, key: K, value: V) {
+    others.insert(key, value);
+}
+
+#[inline(never)]
+fn remove_other<K: Eq + Hash, V, S: BuildHasher>(
+    others: &mut HashMap<K, V, S>,
+    key: &K,
+) -> Option<V> {
+    others.remove(key)
 }
 
 impl<K, V, S: Default> Default for Few<K, V, S> {
