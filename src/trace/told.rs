@@ -119,10 +119,20 @@ impl News {
         now: impl FnOnce() -> Instant,
     ) -> Option<Report> {
         // Of the level alone, as for waits: this may be under a lock.
-        if LevelFilter::current() == LevelFilter::OFF {
-            return None;
+        match LevelFilter::current() {
+            LevelFilter::OFF => None,
+            _ => self.since(path, tally(), now),
         }
-        let Tally { skipped_bytes, torn, ends, evicted: peers, last_eviction } = tally();
+    }
+
+    #[inline(never)]
+    fn since(
+        &mut self,
+        path: &Path,
+        tally: Tally,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Report> {
+        let Tally { skipped_bytes, torn, ends, evicted: peers, last_eviction } = tally;
         let reopened = [ends.renewed, ends.replaced, ends.opened.saturating_sub(1)];
         let (torn, evicted) = ([skipped_bytes, torn], [self.given_up, peers]);
         let told = (self.reopened.told, self.torn.told, self.evicted.told);

@@ -65,6 +65,7 @@ impl<S: Attended> Attendant<S> {
         }
     }
 
+    #[cold]
     fn start(turn: &Arc<Turn<S>>) -> Result<Self> {
         let duty = Arc::new(Duty {
             turn: Arc::clone(turn),
@@ -94,6 +95,7 @@ impl<S: Attended> Attendant<S> {
         self.duty.handlers.store(handlers + handlers % 2, Ordering::Release);
     }
 
+    #[cold]
     fn call(&self) {
         if let Some(thread) = &self.thread {
             thread.thread().unpark();

@@ -160,6 +160,7 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         self.failed(FailureCode::Handler, why.to_string())
     }
 
+    #[cold]
     pub(super) fn panicked(self, panic: &(dyn Any + Send)) -> Result<()> {
         let words = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
             (Some(words), _) => (*words).to_owned(),
@@ -175,12 +176,14 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         self.queue_refusal(code, words);
     }
 
+    #[cold]
     fn queue_refusal(&mut self, code: FailureCode, words: String) {
         if let Some(shared) = self.shared.take() {
             shared.turn.nudge(|answerer| answerer.refuse(self.asker.caller, code, words));
         }
     }
 
+    #[cold]
     fn failed(self, code: FailureCode, words: String) -> Result<()> {
         self.answer_now(Answer::Failure(code, words))
     }

@@ -285,7 +285,15 @@ impl<S: Shared> State<S> {
     /// This thread leaves: where nobody watches in its place, another wakes to do so.
     fn hand_over(&mut self, bell: &Bell) {
         let alone = self.parked.is_empty() && self.leaders.is_empty();
-        if alone || self.is_led(self.wanted, Deadline::NEVER) {
+        if !alone {
+            self.hand_over_to_others(bell);
+        }
+    }
+
+    /// A thread that is alone never comes here either.
+    #[inline(never)]
+    fn hand_over_to_others(&mut self, bell: &Bell) {
+        if self.is_led(self.wanted, Deadline::NEVER) {
             return;
         }
         if let Some((_, place)) = self.parked.first_key_value() {

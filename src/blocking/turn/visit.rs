@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{LOOK_UP, NOBODY, Shared, SleptOn, State, Turn};
 use crate::core::errand::{Errand, Key};
 use crate::core::step::Wait;
-use crate::error::{Phase, Result};
+use crate::error::{Error, Phase, Result};
 use crate::front::{Spell, Term};
 use crate::sync::{self, MutexGuard};
 
@@ -40,10 +40,8 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
     }
 
     pub(super) fn begin(&mut self, state: &mut State<S>) -> Result<Key> {
-        self.key = self
-            .errand
-            .begin(&mut state.session)
-            .map_err(|error| self.term.sign(state.session.place(error, self.phase), sync::now()))?;
+        self.key =
+            self.errand.begin(&mut state.session).map_err(|error| self.sign(state, error))?;
         self.here = true;
         // What was just queued is written first, and nothing is read: an answer cannot be there
         // before its request is. After a silence it is the other way round, because what is there
@@ -74,9 +72,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
                     self.leave(&mut state);
                     state.news.ended(&answer);
                     let report = state.report();
-                    let answer = answer.map_err(|error| {
-                        self.term.sign(state.session.place(error, self.phase), sync::now())
-                    });
+                    let answer = answer.map_err(|error| self.sign(&state, error));
                     drop(state);
                     if let Some(report) = report {
                         report.tell();
@@ -86,6 +82,12 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
                 Err(wait) => state = self.rest(state, wait)?,
             }
         }
+    }
+
+    /// Adds to an error where and when it came.
+    #[cold]
+    fn sign(&self, state: &State<S>, error: Error) -> Error {
+        self.term.sign(state.session.place(error, self.phase), sync::now())
     }
 
     /// Moves what there is to move, for nobody to wait for. A failure of the step is met again by
@@ -134,6 +136,21 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             }
             return Ok(state);
         }
+        self.rest_longer(state, wait)
+    }
+
+    /// Lets time pass that the first look behind what was written did not save.
+    #[inline(never)]
+    fn rest_longer<'s>(
+        &mut self,
+        mut state: MutexGuard<'s, State<S>>,
+        wait: Wait,
+    ) -> Result<MutexGuard<'s, State<S>>>
+    where
+        'a: 's,
+    {
+        let now = self.now;
+        let spell = self.spell.get_or_insert_with(|| state.pause.begin(now));
         if !E::IDLE {
             state.notices.begin(self.key, self.term.began, self.phase);
         }
@@ -163,6 +180,7 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         Ok(state)
     }
 
+    #[cold]
     fn sleep(&mut self, mut state: MutexGuard<'_, State<S>>, wait: Wait) -> Result<()> {
         let (turn, term, phase) = (self.turn, self.term, self.phase);
         let (notice, wait) = state.notices.due(self.now, wait);
@@ -203,15 +221,21 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
         }
         state.hand_over(&self.turn.bell);
     }
+
+    /// It was dropped without its answer.
+    #[cold]
+    fn abandon(&mut self) {
+        // It may have been left alone for long.
+        self.now = Instant::now();
+        let mut state = self.turn.lock();
+        self.leave(&mut state);
+    }
 }
 
 impl<S: Shared, E: Errand<S>> Drop for Visit<'_, S, E> {
     fn drop(&mut self) {
         if self.here {
-            // It may have been left alone for long.
-            self.now = Instant::now();
-            let mut state = self.turn.lock();
-            self.leave(&mut state);
+            self.abandon();
         }
     }
 }
