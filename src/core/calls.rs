@@ -271,6 +271,7 @@ impl Calls {
     }
 
     /// Whoever waits for this call looks once this is written.
+    #[cold]
     pub(crate) fn await_writing(&mut self, ticket: Ticket, id: CallId) {
         self.writing.insert(ticket, id);
     }

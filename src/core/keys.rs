@@ -146,7 +146,7 @@ impl Keys {
         }
     }
 
-    #[cold] // Or every step would carry the code of it.
+    #[cold]
     fn forget_known(&mut self, now: Instant) {
         let retained = Deadline::after(now, self.limits.retention).instant();
         for key in self.fresh.drain(..) {

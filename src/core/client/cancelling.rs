@@ -12,6 +12,7 @@ use crate::pipe::{Opener, Sink, Source};
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     /// Nothing more of a call will come: ends it, unless its reply was here first.
+    #[cold]
     pub(super) fn hear_cancelled(&mut self, event: &Event) {
         if event.to == 0 {
             // To whoever reads is to nobody.

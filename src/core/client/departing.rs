@@ -20,6 +20,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// There are no more calls.
+    #[cold]
     pub(crate) fn closed(&self) -> Error {
         let why = self.ended.unwrap_or(ErrorKind::Closed);
         Error::new(why, Phase::Write).with_fate(Fate::NotSent)
@@ -72,6 +73,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         self.closing.has_begun() && self.close_further()
     }
 
+    #[cold]
     fn close_further(&mut self) -> bool {
         let next = match self.closing.stage() {
             Stage::Draining if self.calls.has_unanswered() || !self.cancels.is_empty() => {
@@ -101,6 +103,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// The server has left, or is given up: ends the calls whose requests it may have seen.
+    #[cold]
     pub(super) fn end_calls(&mut self, departure: Departure, why: ErrorKind) {
         self.cancels.end(self.calls.wakeups());
         let Departure { lost, mut unsent, farewell, said_to_anybody, peer } = departure;

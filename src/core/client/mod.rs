@@ -177,6 +177,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     }
 
     /// There is no place for one more call.
+    #[cold]
     pub(crate) fn overloaded(&self) -> Error {
         Error::new(ErrorKind::Overloaded, Phase::Write).with_fate(Fate::NotSent)
     }

@@ -83,6 +83,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         }
     }
 
+    #[cold]
     fn end_bound_calls_if_unread(&mut self) {
         if self.repeats.bound().next().is_none() {
             return;

@@ -351,6 +351,7 @@ impl Inbox {
         self.deliver(event, outbox);
     }
 
+    #[inline(never)]
     fn part(
         &mut self,
         mut event: Event,
@@ -454,6 +455,7 @@ impl Inbox {
 
     /// Drops a request that nobody has taken yet, and what was put together of one; answers
     /// whether there was anything of it.
+    #[cold]
     fn forget(&mut self, key: Key) -> bool {
         let begun = self.assembly.abandon(key);
         let before = self.events.len();

@@ -44,6 +44,7 @@ impl Inbox {
 
     /// What is for another life is not taken. Whoever asked that one is told, so that it asks again
     /// or gives up, instead of waiting for one that is no more.
+    #[cold]
     pub(super) fn decline(&mut self, event: Event, first: Range<usize>, outbox: &mut Outbox) {
         match event.verb {
             Verb::Request if event.from != self.shunned => {
@@ -55,6 +56,7 @@ impl Inbox {
 
     /// A request or a reply that there is no room for fails its own call and nothing else. Nobody
     /// waits to hear so of a request that wants no answer.
+    #[cold]
     pub(super) fn refuse(
         &mut self,
         why: FailureCode,

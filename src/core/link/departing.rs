@@ -9,6 +9,7 @@ use crate::stats::Eviction;
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     /// The peer reads from us no longer.
+    #[cold]
     pub(super) fn lose_writer(&mut self) {
         self.outgoing.close();
         self.stalled_since = None;
@@ -19,6 +20,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     }
 
     /// Nobody writes to us. If nobody reads from us either, the peer is gone.
+    #[cold]
     pub(super) fn notice_departure(&mut self) {
         if self.outgoing.is_deserted() {
             self.lose_writer();
@@ -37,12 +39,14 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// The peer has left, and another life of it may have come so soon that our pipe was never
     /// without a reader: this is the only sign of it.
+    #[cold]
     pub(super) fn end_peers_life(&mut self) {
         if self.one_peer && self.inbox.has_met() {
             self.depart(self.inbox.peer());
         }
     }
 
+    #[cold]
     pub(super) fn depart(&mut self, peer: u64) {
         self.leaving = false;
         // A goodbye is behind all answers. Where one of them may have been torn on the way, that there is
@@ -75,6 +79,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// Gives up whoever does not read: it is not listened to before it has left or begun another
     /// life. What was to be written is dropped, in the middle of a frame if need be.
+    #[cold]
     pub(crate) fn evict(&mut self, eviction: Eviction) {
         let life = eviction.life;
         self.last_eviction = Some(eviction);
@@ -97,6 +102,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         Departure { lost, unsent, farewell: false, said_to_anybody, peer }
     }
 
+    #[cold]
     pub(super) fn leave_reader(&mut self) {
         self.stats.replaced += 1;
         self.inbox.discard();
@@ -115,6 +121,11 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         if !self.incoming.is_due(now) && !self.outgoing.is_due(now) {
             return Ok(());
         }
+        self.look_at_paths(now)
+    }
+
+    #[cold]
+    fn look_at_paths(&mut self, now: Instant) -> Result<()> {
         if self.incoming.check(now)? == Standing::Replaced {
             self.leave_reader();
         }

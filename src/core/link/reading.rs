@@ -91,6 +91,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
 
     /// Whoever asked so much that nothing more is heard may have left without reading any of it.
     /// Answers whether that has made room.
+    #[cold]
     fn forgets_answers(&mut self) -> bool {
         let left = self.outbox.is_bothered(0) && self.incoming.has_hung_up() && self.is_unread();
         if left {

@@ -10,9 +10,11 @@ use crate::pipe::{Opener, Sink, Source};
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Answers the control that has come; answers whether there was any.
     pub(super) fn answer_control(&mut self) -> bool {
-        if !self.link.has_asks() {
-            return false;
-        }
+        self.link.has_asks() && self.answer_asks()
+    }
+
+    #[cold]
+    fn answer_asks(&mut self) -> bool {
         for ask in self.link.asks() {
             let answer = match ask {
                 Ask::Ping(Event { from, id, mut body, .. }) => {

@@ -22,6 +22,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// The client has left, or is given up: what was on its way to it is taken back.
+    #[cold]
     pub(super) fn end_client(&mut self, why: Unwanted) {
         let client = std::mem::take(&mut self.client);
         for stopped in self.hands.end_client(client, why, &mut self.wakeups) {
@@ -31,6 +32,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
 
     /// The client has not read for too long: it is given up, with all of its calls, so that whoever
     /// has replies for it learns so at once and nothing more is kept for it.
+    #[cold]
     pub(super) fn evict(&mut self, now: Instant) {
         let eviction = self.link.eviction(self.client, now);
         self.end_client(Unwanted::Stalled);
@@ -46,6 +48,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         if !leaves || self.link.has_events() || !self.has_answered() {
             return false;
         }
+        self.take_leave();
+        true
+    }
+
+    #[cold]
+    fn take_leave(&mut self) {
         if !self.seen_off && !self.owes {
             self.seen_off = true;
             self.say_goodbye();
@@ -54,7 +62,6 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
             self.link.forget_peer();
             self.end_client(Unwanted::Gone);
         }
-        true
     }
 
     /// Whether all that was taken is answered to the last byte.
@@ -73,6 +80,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.closing.has_begun() && self.close_further()
     }
 
+    #[cold]
     fn close_further(&mut self) -> bool {
         let next = match self.closing.stage() {
             Stage::Draining => {
@@ -123,6 +131,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         }
     }
 
+    #[cold]
     pub(super) fn lose(&mut self, ticket: Ticket, why: Unwanted) {
         self.wakeups.push(ticket);
         if self.awaited > 0 {

@@ -3,7 +3,7 @@
 use super::{Answerer, Caller};
 use crate::core::event::{Event, Verb};
 use crate::core::keys::{KeyLimits, Keys, Said, Standing};
-use crate::core::wire::{Failure, FailureCode, Options};
+use crate::core::wire::{Failure, FailureCode, Options, RequestKey};
 use crate::deadline::Deadline;
 use crate::pipe::{Opener, Sink, Source};
 
@@ -32,7 +32,20 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         options: &Options,
         deadline: Deadline,
     ) -> Meeting {
-        let Some(key) = options.key.filter(|_| !options.quiet) else { return Meeting::First };
+        match options.key {
+            Some(key) if !options.quiet => self.meet_known_key(key, caller, options, deadline),
+            _ => Meeting::First,
+        }
+    }
+
+    #[inline(never)]
+    fn meet_known_key(
+        &mut self,
+        key: RequestKey,
+        caller: Caller,
+        options: &Options,
+        deadline: Deadline,
+    ) -> Meeting {
         // One whose client has left is of use to the next that asks, and nobody hears an answer.
         let here = caller.epoch == self.client && !self.link.is_closed();
         if options.window.is_some() || options.upload {

@@ -16,9 +16,11 @@ use crate::pipe::{Opener, Sink, Source};
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     /// Hears what clients have said of streams; answers whether anything may be written for it.
     pub(super) fn hear_flows(&mut self) -> bool {
-        if !self.link.has_flows() {
-            return false;
-        }
+        self.link.has_flows() && self.hear_each_flow()
+    }
+
+    #[inline(never)]
+    fn hear_each_flow(&mut self) -> bool {
         let mut flows = false;
         for flow in self.link.flows() {
             match flow {
