@@ -469,8 +469,8 @@ impl Inbox {
     }
 }
 
-/// Whether this is a request, and nobody waits for the answer to it any more. One that cannot say so
-/// is looked at by whoever takes it.
+/// Whether this is a request, and nobody waits for the answer to it any more. One that cannot say
+/// so is looked at by whoever takes it.
 fn is_late(event: &Event, now_ns: u64) -> bool {
     let is_over = |remaining: Remaining| remaining.is_over_at(now_ns);
     event.verb == Verb::Request && Remaining::of(&event.body).is_some_and(is_over)

@@ -111,7 +111,8 @@ impl Asked {
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
-    /// A server over a link; `stamper` says the number that the monotonic clock reads at an instant.
+    /// A server over a link; `stamper` says the number that the monotonic clock reads at an
+    /// instant.
     pub(crate) fn new(
         link: Link<R, W>,
         stall: Duration,
