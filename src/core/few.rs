@@ -4,13 +4,11 @@
 //! the next one when that is answered. Among a hundred each is found as fast as among a few.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash};
-
-use super::keyed::Keyed;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 /// A hash map, by default for keys that a peer has chosen.
 #[derive(Debug)]
-pub(crate) struct Few<K, V, S = Keyed> {
+pub(crate) struct Few<K, V, S = RandomState> {
     /// Filled only while there are no others, so that no key is in both places.
     first: Option<(K, V)>,
     others: HashMap<K, V, S>,

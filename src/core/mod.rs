@@ -17,7 +17,6 @@ pub(crate) mod event;
 pub(crate) mod few;
 pub(crate) mod hands;
 pub(crate) mod inbox;
-pub(crate) mod keyed;
 pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod messages;
