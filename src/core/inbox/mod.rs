@@ -372,6 +372,8 @@ impl Inbox {
             }
         }
         if self.passing == Some(key) {
+            #[cfg(test)]
+            self.note_cause(Cause::Spoken);
             return;
         }
         #[cfg(test)]
