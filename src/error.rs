@@ -114,8 +114,8 @@ pub enum ErrorKind {
     /// A file stands at the path already, and creating never replaces.
     #[error("there is a file at the path already")]
     AlreadyExists,
-    /// What stands at the path, or what a descriptor is of, is no FIFO. What stands at a path was not
-    /// opened.
+    /// What stands at the path, or what a descriptor is of, is no FIFO. What stands at a path was
+    /// not opened.
     #[error("this is not a FIFO")]
     NotAFifo,
     /// A descriptor is not open for this direction, or not for it alone.
@@ -160,8 +160,8 @@ pub enum ErrorKind {
     /// The peer does not know what the request asks for.
     #[error("the peer does not know what the request asks for")]
     Unsupported,
-    /// A request with the same key was taken, and its answer is not for this one: it was not kept, or
-    /// another has asked for it since.
+    /// A request with the same key was taken, and its answer is not for this one: it was not kept,
+    /// or another has asked for it since.
     #[error("a request with the same key was taken, and its answer is not for this one")]
     Repeated,
     /// The peer's handler answered with an error, or panicked.
@@ -176,8 +176,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// One sentence on what the user can do about it, wherever it happened; [`Error::hint`] may know
-    /// more.
+    /// One sentence on what the user can do about it, wherever it happened; [`Error::hint`] may
+    /// know more.
     pub fn hint(self) -> &'static str {
         match self {
             Self::NoReader => "start the process that reads this FIFO, or give it longer",
@@ -435,7 +435,8 @@ mod tests {
         assert!(error.to_string().contains("no\\u{1b}[31m\\nok"), "{error}");
     }
 
-    /// Whose end has closed is known by the phase alone: each names what is true of all that meet it.
+    /// Whose end has closed is known by the phase alone: each names what is true of all that meet
+    /// it.
     #[test]
     fn what_to_do_about_a_peer_that_left_depends_on_who_meets_that() {
         let hint = |phase| Error::new(ErrorKind::PeerClosed, phase).hint();

@@ -1,11 +1,11 @@
 //! The readiness matrix: what one wait costs in the states of a FIFO in which runtimes burn a core.
 //!
-//! A line for each state, a column for each front end of the library and for tokio's bare pipes.
-//! A cell says what processor time its process took while it was looked at, how often a timer of
-//! 20 ms went off on the same executor meanwhile, and how soon the wait ended once there was what
-//! it waited for: a line, or room. (Tokio counts in whole milliseconds and wakes in the one after:
-//! in five seconds that comes to some 238 ticks, not 250.) The timer and the look that a fifowire endpoint takes at its
-//! path now and then are in the time; a blocking wait has no timer beside it.
+//! A line for each state, a column for each front end of the library and for tokio's bare pipes. A
+//! cell says what processor time its process took while it was looked at, how often a timer of 20
+//! ms went off on the same executor meanwhile, and how soon the wait ended once there was what it
+//! waited for: a line, or room. (Tokio counts in whole milliseconds and wakes in the one after: in
+//! five seconds that comes to some 238 ticks, not 250.) The timer and the look that a fifowire
+//! endpoint takes at its path now and then are in the time; a blocking wait has no timer beside it.
 //!
 //! `cargo bench --bench readiness` looks for five seconds at each; started without `--bench`, as
 //! `cargo test --benches` does, it looks for a tenth of one. Words behind `--` choose the states

@@ -82,8 +82,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Client<R, Req, Rep, C> {
     ///
     /// # Cancel safety
     /// The call is given up. What of its request is unwritten never will be, the server is told so
-    /// ([`ClientOptions::cancel_abandoned`]), its reply is dropped should it come, and no other call
-    /// is touched.
+    /// ([`ClientOptions::cancel_abandoned`]), its reply is dropped should it come, and no other
+    /// call is touched.
     pub async fn call(&self, request: &Req) -> Result<Rep> {
         self.request(request).call().await
     }

@@ -155,8 +155,8 @@ impl<R: Runtime, T, C: Codec<T>, F: Framing> Receiver<R, T, C, F> {
 /// the stream: the next value is read behind it.
 ///
 /// # Cancel safety
-/// As [`Receiver::recv`]. The next poll goes on with the wait, and has what is left of its time, until
-/// nobody has polled for a second.
+/// As [`Receiver::recv`]. The next poll goes on with the wait, and has what is left of its time,
+/// until nobody has polled for a second.
 impl<R: Runtime, T, C: Codec<T> + Unpin, F: Framing + Unpin> Stream for Receiver<R, T, C, F> {
     type Item = Result<T>;
 

@@ -84,9 +84,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// What became of the request is in [`Error::fate`].
     ///
     /// Not sent: [`ErrorKind::NoReader`](crate::ErrorKind::NoReader) (no server),
-    /// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed) (the server has left after a goodbye,
-    /// or declined the request), [`ErrorKind::Closed`](crate::ErrorKind::Closed) (this client),
-    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) (another client),
+    /// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed) (the server has left after a
+    /// goodbye, or declined the request), [`ErrorKind::Closed`](crate::ErrorKind::Closed) (this
+    /// client), [`ErrorKind::Busy`](crate::ErrorKind::Busy) (another client),
     /// [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled) (the server does not read),
     /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded),
     /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge),
@@ -138,9 +138,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
         Call { client: self, request, limit, retries, window: WINDOW as u32 }
     }
 
-    /// Has a call stopped, and waits until the server has acknowledged that: from then on nothing of
-    /// the call comes any more. Whoever waits for the call is told
-    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), unless its reply was here first. No other call is touched.
+    /// Has a call stopped, and waits until the server has acknowledged that: from then on nothing
+    /// of the call comes any more. Whoever waits for the call is told
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled), unless its reply was here first. No
+    /// other call is touched.
     ///
     /// A request that is not written yet never is; one that the server has not begun to work on is
     /// dropped there; a handler learns of it through its context. The cancel goes ahead of
@@ -176,9 +177,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) in [`Phase::Cancel`] where the server does
-    /// not acknowledge it within [`ClientOptions::cancel_timeout`]. It is then not known what the
-    /// server still says to this client, so the client begins another life: all calls that were
+    /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) in [`Phase::Cancel`] where the server
+    /// does not acknowledge it within [`ClientOptions::cancel_timeout`]. It is then not known what
+    /// the server still says to this client, so the client begins another life: all calls that were
     /// written end as [`ErrorKind::Poisoned`](crate::ErrorKind::Poisoned), what comes for them is
     /// dropped as late, and later calls go on.
     pub fn cancel(&self, call: CallId) -> Result<()> {
@@ -190,8 +191,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// Asks the server for a sign of life: a round trip, because a path that exists proves nothing.
     /// Answers how long it took, and how much the server has to do.
     ///
-    /// The server answers as soon as it reads, ahead of all requests and behind no handler: one that
-    /// is in the handler of `serve` does so within 10 ms.
+    /// The server answers as soon as it reads, ahead of all requests and behind no handler: one
+    /// that is in the handler of `serve` does so within 10 ms.
     ///
     /// # Errors
     /// As [`call`](Self::call).
@@ -214,7 +215,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Client<Req, Rep, C> {
     /// Closes the connection within this time: no more calls are begun, those in flight come to
     /// their ends, the server is told goodbye and read to its own end. Answers whether all of that
     /// was done by then; what was not is cut off, and its callers told
-    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) and what became of it. Closing again is no error.
+    /// [`ErrorKind::Closed`](crate::ErrorKind::Closed) and what became of it. Closing again is no
+    /// error.
     ///
     /// Dropping a client is [`abort`](Self::abort).
     pub fn close(&self, drain: Duration) -> bool {

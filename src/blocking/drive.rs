@@ -59,8 +59,8 @@ pub(crate) fn drive<E: Endpoint, T>(
     let done = waiter.drive(endpoint, term, phase, step);
     waiter.notices.end(ITSELF);
     waiter.news.ended(&done);
-    // A subscriber is the host's and may panic. What has come is not put at risk: the news that came
-    // with it are told with the next step.
+    // A subscriber is the host's and may panic. What has come is not put at risk: the news that
+    // came with it are told with the next step.
     if done.is_err() {
         waiter.tell_news(endpoint);
     }

@@ -276,8 +276,8 @@ impl Calls {
         self.writing.insert(ticket, id);
     }
 
-    /// Ends the calls that waited for their requests to be written, and for nothing else; wakes those
-    /// that wait for their items.
+    /// Ends the calls that waited for their requests to be written, and for nothing else; wakes
+    /// those that wait for their items.
     pub(crate) fn note_written(&mut self, outbox: &mut Outbox) {
         if self.writing.is_empty() {
             return outbox.forget_written();
@@ -361,9 +361,9 @@ impl Calls {
         self.open.get(&id).is_some_and(|call| call.answer.is_none())
     }
 
-    /// The peer has left, or is given up: ends the calls that it may have seen. `fate` says of a call
-    /// and its ticket what became of its request, or `None` where it still waits for a peer. Answers
-    /// tickets of items that are for nobody else.
+    /// The peer has left, or is given up: ends the calls that it may have seen. `fate` says of a
+    /// call and its ticket what became of its request, or `None` where it still waits for a peer.
+    /// Answers tickets of items that are for nobody else.
     pub(crate) fn end_all(
         &mut self,
         why: ErrorKind,

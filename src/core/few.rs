@@ -1,7 +1,7 @@
 //! A map that mostly holds one entry: that one lies in place, and is found without a hash.
 //!
-//! A client that waits for each reply has one call in flight, and its server one request in hand, and
-//! the next one when that is answered. Among a hundred each is found as fast as among a few.
+//! A client that waits for each reply has one call in flight, and its server one request in hand,
+//! and the next one when that is answered. Among a hundred each is found as fast as among a few.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};

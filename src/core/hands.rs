@@ -270,8 +270,8 @@ impl Hands {
         }
     }
 
-    /// The request is answered for. Whoever waits for something else to come of it is woken; answers
-    /// an item that waited for room, and never has any.
+    /// The request is answered for. Whoever waits for something else to come of it is woken;
+    /// answers an item that waited for room, and never has any.
     pub(crate) fn put_down(&mut self, caller: Caller, woken: &mut Vec<Key>) -> Option<Ticket> {
         if let Some(mut hand) = self.open.remove(&caller) {
             if !self.attached.is_empty() {
@@ -305,8 +305,8 @@ impl Hands {
         Some(stopped)
     }
 
-    /// A client has left or is given up, with all of its calls: answers what was under way. What has a
-    /// key goes on, for whoever asks again.
+    /// A client has left or is given up, with all of its calls: answers what was under way. What
+    /// has a key goes on, for whoever asks again.
     pub(crate) fn end_client(
         &mut self,
         epoch: u64,

@@ -1,8 +1,8 @@
 //! The core: what to do next, decided without waiting.
 //!
 //! Nothing here names a runtime, a thread, a clock or a descriptor. Ends of FIFOs are traits
-//! ([`crate::pipe`]), time is an argument, and every verb is a state machine whose `step` either is done
-//! or says what to wait for ([`step`]). Partial frames live in these machines and never in a
+//! ([`crate::pipe`]), time is an argument, and every verb is a state machine whose `step` either is
+//! done or says what to wait for ([`step`]). Partial frames live in these machines and never in a
 //! future, so that a front end may abandon a wait at any point and lose nothing.
 
 pub(crate) mod assembly;

@@ -7,13 +7,13 @@ use crate::deadline::Deadline;
 /// What a client does once its server has left, or was given up because it did not acknowledge a
 /// cancel.
 ///
-/// Calls of which the server may have seen something end at once, unless they may be made again; see
-/// [`Call::idempotent`](crate::Call::idempotent).
+/// Calls of which the server may have seen something end at once, unless they may be made again;
+/// see [`Call::idempotent`](crate::Call::idempotent).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reconnect {
-    /// Nothing: no call is made again, all further calls are refused at once, and both FIFOs are let
-    /// go of. For those that would rather open a client anew.
+    /// Nothing: no call is made again, all further calls are refused at once, and both FIFOs are
+    /// let go of. For those that would rather open a client anew.
     Never,
     /// The next call, and those that were not written yet, wait under their deadlines for the next
     /// server.

@@ -1,4 +1,5 @@
-//! Calls that may be put again: to which servers, how often, and what is known of the attempts so far.
+//! Calls that may be put again: to which servers, how often, and what is known of the attempts so
+//! far.
 //!
 //! A request is put again once the server that may have it is lost, and never because its answer is
 //! late. Once one attempt may have been taken, no later attempt makes that undone: a call that was
@@ -65,8 +66,8 @@ impl Repeats {
         self.bytes
     }
 
-    /// Whether a call may be put again, once its server is lost after an attempt of this fate, which
-    /// was said to this life; zero for unknown.
+    /// Whether a call may be put again, once its server is lost after an attempt of this fate,
+    /// which was said to this life; zero for unknown.
     pub(crate) fn may(&self, id: CallId, fate: Fate, life: u64) -> bool {
         let Some(repeat) = self.open.get(&id).filter(|repeat| repeat.left > 0) else {
             return false;

@@ -60,8 +60,8 @@ pub(crate) trait Session {
         Probe { connected, stalled_for, queued, queued_bytes, in_flight }
     }
 
-    /// Begins nothing new, and closes what is open once that has come to its end; answers under which
-    /// key whoever waits for that is woken.
+    /// Begins nothing new, and closes what is open once that has come to its end; answers under
+    /// which key whoever waits for that is woken.
     fn begin_close(&mut self) -> Key;
 
     /// Whether there is nothing to wait for any more.

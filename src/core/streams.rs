@@ -1,10 +1,10 @@
-//! Streams of items within one call: what has come of one and was not taken, and what may be sent of
-//! another.
+//! Streams of items within one call: what has come of one and was not taken, and what may be sent
+//! of another.
 //!
-//! Whoever receives says how many bytes there is room for, and whoever sends waits for that. An item
-//! may begin while anything is left of it, however long it is: so a stream never waits for more
-//! room than there will be, and holds at most its window and one item beyond. Items are numbered:
-//! where one is lost on the way, its stream breaks off, and is not taken for whole.
+//! Whoever receives says how many bytes there is room for, and whoever sends waits for that. An
+//! item may begin while anything is left of it, however long it is: so a stream never waits for
+//! more room than there will be, and holds at most its window and one item beyond. Items are
+//! numbered: where one is lost on the way, its stream breaks off, and is not taken for whole.
 
 use std::collections::VecDeque;
 
@@ -151,8 +151,8 @@ impl Inflow {
         Some(self.window)
     }
 
-    /// An item has come. One for which there was no room, or that is not the next, is given back and
-    /// breaks the stream off.
+    /// An item has come. One for which there was no room, or that is not the next, is given back
+    /// and breaks the stream off.
     pub(crate) fn receive(&mut self, mut item: Vec<u8>) -> Result<(), Vec<u8>> {
         if self.state != State::Open || self.room <= 0 || !self.is_next(&item) {
             self.break_off();
@@ -231,7 +231,8 @@ impl Outflow {
         Self { credit: credit as i64, ..Self::default() }
     }
 
-    /// Sends an item, under this ticket: at once, where it is answered, or as soon as there is room.
+    /// Sends an item, under this ticket: at once, where it is answered, or as soon as there is
+    /// room.
     pub(crate) fn send(&mut self, ticket: Ticket, item: Event) -> Option<(Ticket, Event)> {
         self.pending = Some((ticket, item));
         self.due()

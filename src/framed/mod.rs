@@ -240,8 +240,8 @@ impl<T, C> fmt::Debug for NativeCodec<T, C> {
 }
 
 /// What the stream under a [`NativeCodec`] answers (feature `codec`): a broken pipe is
-/// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed), and an error of this crate inside of it is
-/// that error.
+/// [`ErrorKind::PeerClosed`](crate::ErrorKind::PeerClosed), and an error of this crate inside of it
+/// is that error.
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         // A stream of this crate's own says more than the system does.

@@ -78,8 +78,8 @@ pub trait Framing: Clone + fmt::Debug {
         let _ = unit;
     }
 
-    /// How many bytes the rest of a message of `length` bytes, from byte `from` on, takes once it is
-    /// framed: what a failed send reports as not written.
+    /// How many bytes the rest of a message of `length` bytes, from byte `from` on, takes once it
+    /// is framed: what a failed send reports as not written.
     fn framed_rest(&self, length: usize, from: usize, room: Room) -> usize {
         let _ = room;
         length - from

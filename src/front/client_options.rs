@@ -39,8 +39,8 @@ const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
 /// at all answers within milliseconds, whatever its handlers do.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a call is put again, unless told otherwise: a server that is started again is met by the
-/// first, and a request that kills its server must not kill every next one.
+/// How often a call is put again, unless told otherwise: a server that is started again is met by
+/// the first, and a request that kills its server must not kill every next one.
 const MAX_RETRIES: u32 = 3;
 
 impl<Req, Rep, E> ClientOptions<Req, Rep, Json, E> {
@@ -121,9 +121,9 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// Whether a call waits for its turn where the most calls are in flight, or the most bytes wait:
-    /// first come, first served, and [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded) at its deadline. Default:
-    /// no, it is refused at once.
+    /// Whether a call waits for its turn where the most calls are in flight, or the most bytes
+    /// wait: first come, first served, and [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded)
+    /// at its deadline. Default: no, it is refused at once.
     pub fn wait_when_full(mut self, wait: bool) -> Self {
         self.wait_when_full = wait;
         self
@@ -150,8 +150,9 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// How often a call that may be put again is: see [`Call::idempotent`](crate::Call::idempotent).
-    /// Default: 3, so that a request that kills its server does not kill every next one.
+    /// How often a call that may be put again is: see
+    /// [`Call::idempotent`](crate::Call::idempotent). Default: 3, so that a request that kills its
+    /// server does not kill every next one.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
         self
@@ -178,8 +179,8 @@ impl<Req, Rep, C, E> ClientOptions<Req, Rep, C, E> {
         self
     }
 
-    /// Is told of the call that has waited longest, once that is longer than a second; at most once a
-    /// second, however many wait.
+    /// Is told of the call that has waited longest, once that is longer than a second; at most once
+    /// a second, however many wait.
     pub fn on_waiting(mut self, told: impl Fn(&Waiting<'_>) + Send + Sync + 'static) -> Self {
         self.common.observer = Observer::new(told);
         self

@@ -1,5 +1,5 @@
-//! Telling the observer of an endpoint, and whoever traces, about long waits: at most once a second,
-//! however many wait.
+//! Telling the observer of an endpoint, and whoever traces, about long waits: at most once a
+//! second, however many wait.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -85,8 +85,8 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         self
     }
 
-    /// How long no byte of a reply may move while the client does not read. Then the client is given
-    /// up with all of its calls: whoever has replies for it learns so at once
+    /// How long no byte of a reply may move while the client does not read. Then the client is
+    /// given up with all of its calls: whoever has replies for it learns so at once
     /// ([`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled)), and it is heard again once it
     /// has noticed and begun another life. A client that reads slowly is not. Default: 10 s.
     pub fn stall_timeout(mut self, timeout: Duration) -> Self {
@@ -122,10 +122,11 @@ impl<Req, Rep, C, E> ServerOptions<Req, Rep, C, E> {
         self
     }
 
-    /// The most keys of requests that are known at a time ([`Call::key`](crate::Call::key)): of those
-    /// in hand, and of those whose answers are kept. Where none of them may be forgotten, a request
-    /// with another key is refused with [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded), and
-    /// not run at the risk of running it twice. Default: 4096.
+    /// The most keys of requests that are known at a time ([`Call::key`](crate::Call::key)): of
+    /// those in hand, and of those whose answers are kept. Where none of them may be forgotten, a
+    /// request with another key is refused with
+    /// [`ErrorKind::Overloaded`](crate::ErrorKind::Overloaded), and not run at the risk of running
+    /// it twice. Default: 4096.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.keys.keys = keys;
         self

@@ -1,5 +1,5 @@
-//! Streams within the calls of a [session](super::session): whatever happens, what is taken of one is
-//! what was sent of it, in order and from the beginning.
+//! Streams within the calls of a [session](super::session): whatever happens, what is taken of one
+//! is what was sent of it, in order and from the beginning.
 
 use super::session::message_of;
 use crate::core::errand::{Errand, NextPart, SendPart, SendReply};
@@ -36,8 +36,8 @@ impl Stream {
         Self { call, options, serial, taken: 0, sent: 0, sending: None, ended }
     }
 
-    /// Takes what has come, and sends a part of this size, or the end of them; `false` once the call
-    /// has ended.
+    /// Takes what has come, and sends a part of this size, or the end of them; `false` once the
+    /// call has ended.
     pub(super) fn go_on(&mut self, session: &mut Session, size: usize) -> bool {
         let now = session.clock.now;
         if self.take(session) {

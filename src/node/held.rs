@@ -20,8 +20,8 @@ pub trait Held: AsFd + fmt::Debug + Send + Sync + Unpin + Sized + 'static {
     /// Whether the front end listens to a watch over a path that cannot be opened yet.
     const WATCHES: bool;
 
-    /// Takes a descriptor that is non-blocking, or is made so before it is tried. One that is refused
-    /// is closed, and its flags are as they were.
+    /// Takes a descriptor that is non-blocking, or is made so before it is tried. One that is
+    /// refused is closed, and its flags are as they were.
     fn hold(fd: OwnedFd) -> io::Result<Self>;
 
     /// Runs `operation` once.

@@ -40,7 +40,8 @@ impl Held for Reader {
         let mut outcome = None;
         let tried = self.0.try_io(|| settled(operation(self.0.as_fd()), &mut outcome));
         drop(tried);
-        // Tokio runs nothing where it has not heard of the descriptor yet; the kernel may know more.
+        // Tokio runs nothing where it has not heard of the descriptor yet; the kernel may know
+        // more.
         outcome.unwrap_or_else(|| operation(self.0.as_fd()).into_outcome())
     }
 
@@ -105,8 +106,8 @@ fn within_a_runtime() -> io::Result<()> {
 }
 
 /// Polls without regard to the task's budget: out of it, tokio would not remember the task, and a
-/// connection is no task. How long a task may go on is bounded by the front end: `Waiter::poll_turn`,
-/// and the steps of a turn.
+/// connection is no task. How long a task may go on is bounded by the front end:
+/// `Waiter::poll_turn`, and the steps of a turn.
 fn poll_unconstrained<T>(
     cx: &mut Context<'_>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<T>,

@@ -31,8 +31,8 @@
 //!
 //! Each works on a current-thread and on a multi-thread runtime, under `select!` and under
 //! `timeout`; nothing is spawned. A runtime needs `enable_io` and `enable_time`. Outside of one an
-//! end cannot be opened: that is an error, or, as with everything of tokio's, a panic. A panic it is
-//! too in a runtime without these two.
+//! end cannot be opened: that is an error, or, as with everything of tokio's, a panic. A panic it
+//! is too in a runtime without these two.
 //!
 //! Timeouts, and the times in an error, go by tokio's clock, which a test may pause and advance. A
 //! deadline is an instant of that clock: `tokio::time::Instant::now().into_std()`, or later. A

@@ -12,8 +12,8 @@ use crate::support::{Scene, scene};
 
 const PAYLOAD: u64 = 64 << 20;
 
-/// The window of unread bytes, that of items, the unit that is being written, a part on its way, and what
-/// opening takes. Seen: 93 to 118 KiB.
+/// The window of unread bytes, that of items, the unit that is being written, a part on its way,
+/// and what opening takes. Seen: 93 to 118 KiB.
 const MOST: usize = 192 * 1024;
 
 /// As many bytes as a payload has, of which none is stored.

@@ -17,8 +17,8 @@ use crate::stats::FifoReaderStats;
 /// Reads bytes from a FIFO, for a protocol of one's own; the awaited form of
 /// [`FifoReader`](crate::FifoReader), and an `AsyncRead` of its runtime.
 ///
-/// It opens as a [`Receiver`](crate::awaited::Receiver) does. Before the first writer a read waits; once the
-/// last has left, it answers zero bytes, or waits for the next
+/// It opens as a [`Receiver`](crate::awaited::Receiver) does. Before the first writer a read waits;
+/// once the last has left, it answers zero bytes, or waits for the next
 /// ([`FifoReaderOptions::end_of_writers`]). Where the path comes to name another FIFO, a read that
 /// waits fails.
 ///
@@ -95,14 +95,14 @@ impl<R: Runtime> AsFd for FifoReader<R> {
 /// Takes over a descriptor of a FIFO, or of an anonymous pipe, that is open for reading alone.
 ///
 /// It is made non-blocking, which every duplicate of it is then too, and close-on-exec. It has no
-/// path: no lock is taken, and a replacement is not noticed. One that is refused is closed, and what
-/// its duplicates share is as it was.
+/// path: no lock is taken, and a replacement is not noticed. One that is refused is closed, and
+/// what its duplicates share is as it was.
 ///
 /// # Errors
 /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo), and
-/// [`ErrorKind::WrongEnd`](crate::ErrorKind::WrongEnd) for one that is open for the other direction,
-/// for both or for neither. On tokio, [`ErrorKind::System`](crate::ErrorKind::System) outside of a
-/// runtime.
+/// [`ErrorKind::WrongEnd`](crate::ErrorKind::WrongEnd) for one that is open for the other
+/// direction, for both or for neither. On tokio, [`ErrorKind::System`](crate::ErrorKind::System)
+/// outside of a runtime.
 ///
 /// # Panics
 /// On tokio, in a runtime that was built without `enable_io`.

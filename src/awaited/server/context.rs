@@ -63,8 +63,8 @@ impl Context {
         !self.asker.options.quiet
     }
 
-    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
-    /// so that it does so once in all its lives.
+    /// The key of the request, where it has one: for a server that keeps for itself what it has
+    /// done, so that it does so once in all its lives.
     pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
         self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
@@ -77,8 +77,8 @@ impl Context {
         Arc::clone(&self.interest).gone(self.asker.caller).await;
     }
 
-    /// The bytes that the request brings beside its message; read them with one of these, because one
-    /// that is dropped drops what it has of them.
+    /// The bytes that the request brings beside its message; read them with one of these, because
+    /// one that is dropped drops what it has of them.
     pub fn payload(&self) -> Payload {
         Payload::new(Arc::clone(&self.interest), self.asker)
     }

@@ -123,9 +123,9 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
         .await
     }
 
-    /// As [`serve`](Self::serve), with a handler that answers each request by many replies. A caller
-    /// that has asked for one reply is told that it should
-    /// [ask for many](crate::awaited::Call::stream), and the handler does not see its request.
+    /// As [`serve`](Self::serve), with a handler that answers each request by many replies. A
+    /// caller that has asked for one reply is told that it should [ask for
+    /// many](crate::awaited::Call::stream), and the handler does not see its request.
     ///
     /// The stream ends when the handler's future does: regularly, or with the error's words.
     ///
@@ -215,8 +215,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Server<R, Req, Rep, C> {
     /// The requests to come, each with a handle for its reply that can go to another task. Ends as
     /// [`serve`](Self::serve) does. An error concerns the server itself.
     ///
-    /// Pings and cancels are answered while somebody waits on this server: for the next request, for
-    /// a reply to be written, or for a [cancel](Responder::cancelled).
+    /// Pings and cancels are answered while somebody waits on this server: for the next request,
+    /// for a reply to be written, or for a [cancel](Responder::cancelled).
     pub fn requests(&mut self) -> Requests<'_, R, Req, Rep, C> {
         Requests { wait: None, server: self }
     }
@@ -409,8 +409,8 @@ enum Came<R: Runtime, Req, Rep, C: Codec<Rep>> {
     End(Result<()>),
 }
 
-/// How a handler ends. It is the user's, and so are its error's words; what it has left half done is
-/// the user's to know.
+/// How a handler ends. It is the user's, and so are its error's words; what it has left half done
+/// is the user's to know.
 async fn outcome_of<T, E: fmt::Display>(
     begun: thread::Result<impl Future<Output = Result<T, E>>>,
 ) -> thread::Result<Result<T, String>> {

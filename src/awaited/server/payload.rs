@@ -11,8 +11,8 @@ use crate::core::server::Asker;
 use crate::error::Result;
 use crate::front::Chunk;
 
-/// The bytes that a request brings beside its message, an `AsyncRead` of tokio and of futures-io; the
-/// awaited form of [`Payload`](crate::Payload).
+/// The bytes that a request brings beside its message, an `AsyncRead` of tokio and of futures-io;
+/// the awaited form of [`Payload`](crate::Payload).
 ///
 /// # Cancel safety
 /// A read that is dropped while it waits has taken no byte.

@@ -64,13 +64,14 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         Context::new(self.asker, R::now, interest, stop)
     }
 
-    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is dropped.
+    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is
+    /// dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
     }
 
-    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
-    /// so that it does so once in all its lives.
+    /// The key of the request, where it has one: for a server that keeps for itself what it has
+    /// done, so that it does so once in all its lives.
     pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
         self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
@@ -117,8 +118,8 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         Err(signed)
     }
 
-    /// The bytes that the request brings beside its message; read them with one of these, because one
-    /// that is dropped drops what it has of them.
+    /// The bytes that the request brings beside its message; read them with one of these, because
+    /// one that is dropped drops what it has of them.
     pub fn payload(&self) -> Payload {
         match &self.shared {
             Some(shared) => Payload::new(Arc::clone(&shared.interest), self.asker),

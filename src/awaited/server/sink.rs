@@ -21,8 +21,9 @@ use crate::front::Term;
 /// Sends many replies to one request, from any task; the awaited form of
 /// [`ReplySink`](crate::ReplySink).
 ///
-/// Dropped without an [`end`](Self::end), it tells the caller that the rest will not come, unless it
-/// was given to a handler of [`serve_streams`](super::Server::serve_streams), whose return is the end.
+/// Dropped without an [`end`](Self::end), it tells the caller that the rest will not come, unless
+/// it was given to a handler of [`serve_streams`](super::Server::serve_streams), whose return is
+/// the end.
 pub struct ReplySink<R: Runtime, Rep, C: Codec<Rep> = Json> {
     shared: Arc<Shared<R, C>>,
     asker: Asker,
@@ -61,8 +62,8 @@ impl<R: Runtime, Rep, C: Codec<Rep>> ReplySink<R, Rep, C> {
         self.last.share()
     }
 
-    /// Sends one reply: waits until the client has room for it, and until the FIFO has accepted every
-    /// byte of it.
+    /// Sends one reply: waits until the client has room for it, and until the FIFO has accepted
+    /// every byte of it.
     ///
     /// # Errors
     /// As [`ReplySink::send`](crate::ReplySink::send).
@@ -146,7 +147,8 @@ impl<R: Runtime, Rep, C: Codec<Rep>> ReplySink<R, Rep, C> {
 
 impl<R: Runtime, Rep, C: Codec<Rep>> Drop for ReplySink<R, Rep, C> {
     fn drop(&mut self) {
-        // Bytes that were taken, and are not written, are missing: nobody may say that this was all.
+        // Bytes that were taken, and are not written, are missing: nobody may say that this was
+        // all.
         if self.sending.take().is_some() {
             drop(self.last.take());
         }
@@ -165,8 +167,8 @@ impl<R: Runtime, Rep, C: Codec<Rep>> fmt::Debug for ReplySink<R, Rep, C> {
 /// Writes bytes as replies, an `AsyncWrite` of its runtime; see [`ReplySink::writer`].
 ///
 /// A write takes up to 16 KiB, which are on their way from then on; the next write, a flush, and
-/// whatever the sink does next wait until the client had room for them and the FIFO has accepted them.
-/// A stream of which that fails ends as one that was dropped.
+/// whatever the sink does next wait until the client had room for them and the FIFO has accepted
+/// them. A stream of which that fails ends as one that was dropped.
 ///
 /// # Cancel safety
 /// A write that is dropped while it waits has taken no byte.

@@ -20,11 +20,11 @@ use crate::front::CallId;
 /// [`Call::upload`](crate::awaited::Call::upload).
 ///
 /// A write takes up to 16 KiB, which are on their way from then on; the next write, a flush and
-/// [`finish`](Self::finish) wait until the server had room for them and the FIFO has accepted them, by
-/// the deadline of the call. A server that fails the call before the end of the bytes makes the next
-/// write fail with that error; one that answers before the end makes it fail as a
-/// [broken pipe](io::ErrorKind::BrokenPipe), and `finish` has the reply. Dropped, it gives the call
-/// up, and the server is told.
+/// [`finish`](Self::finish) wait until the server had room for them and the FIFO has accepted them,
+/// by the deadline of the call. A server that fails the call before the end of the bytes makes the
+/// next write fail with that error; one that answers before the end makes it fail as a [broken
+/// pipe](io::ErrorKind::BrokenPipe), and `finish` has the reply. Dropped, it gives the call up, and
+/// the server is told.
 ///
 /// # Cancel safety
 /// A write that is dropped while it waits has taken no byte.
@@ -113,7 +113,8 @@ impl<R: Runtime, Req, Rep, C: Codec<Req> + Codec<Rep>> Upload<R, Req, Rep, C> {
         self.sending = Some(Visit::new(hub.clone(), sending, *term, Phase::Write));
     }
 
-    /// Waits until what is on its way is written. Where the call has ended before, its reply is kept.
+    /// Waits until what is on its way is written. Where the call has ended before, its reply is
+    /// kept.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let Some(sending) = &mut self.sending {
             let sent = ready!(self.stream.span.enter(|| Pin::new(sending).poll(cx)));

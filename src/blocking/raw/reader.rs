@@ -88,13 +88,13 @@ impl AsFd for FifoReader {
 /// Takes over a descriptor of a FIFO, or of an anonymous pipe, that is open for reading alone.
 ///
 /// It is made non-blocking, which every duplicate of it is then too, and close-on-exec. It has no
-/// path: no lock is taken, and a replacement is not noticed. One that is refused is closed, and what
-/// its duplicates share is as it was.
+/// path: no lock is taken, and a replacement is not noticed. One that is refused is closed, and
+/// what its duplicates share is as it was.
 ///
 /// # Errors
 /// [`ErrorKind::NotAFifo`](crate::ErrorKind::NotAFifo), and
-/// [`ErrorKind::WrongEnd`](crate::ErrorKind::WrongEnd) for one that is open for the other direction,
-/// for both or for neither.
+/// [`ErrorKind::WrongEnd`](crate::ErrorKind::WrongEnd) for one that is open for the other
+/// direction, for both or for neither.
 impl TryFrom<OwnedFd> for FifoReader {
     type Error = Error;
 

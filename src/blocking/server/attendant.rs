@@ -1,10 +1,10 @@
 //! Keeps a session alive while the thread that serves is in a handler.
 //!
 //! Pings and cancels are answered by whoever reads, and the serving thread reads only between two
-//! handlers. So a server that serves has a second thread, the attendant, which reads while a handler
-//! takes its time. It is there from the first request until serving ends, sleeps without a timer
-//! while the server is idle, and costs a request two additions: it looks for itself, every few
-//! milliseconds, whether the same handler still runs.
+//! handlers. So a server that serves has a second thread, the attendant, which reads while a
+//! handler takes its time. It is there from the first request until serving ends, sleeps without a
+//! timer while the server is idle, and costs a request two additions: it looks for itself, every
+//! few milliseconds, whether the same handler still runs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -134,9 +134,9 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
         })
     }
 
-    /// As [`serve`](Self::serve), with a handler that answers each request by many replies. A caller
-    /// that has asked for one reply is told that it should [ask for many](crate::Call::stream), and the
-    /// handler does not see its request.
+    /// As [`serve`](Self::serve), with a handler that answers each request by many replies. A
+    /// caller that has asked for one reply is told that it should [ask for
+    /// many](crate::Call::stream), and the handler does not see its request.
     ///
     /// The stream ends when the handler returns: regularly, or with the error's words. See
     /// [`Call::stream`](crate::Call::stream) for an example.
@@ -172,7 +172,8 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
             let attendant = Attendant::at(&mut attendant, &self.shared.turn)?;
             attendant.begin();
             let span = request.responder.span();
-            // The client that asked may be gone or stuck; the next one is not. A codec may panic too.
+            // The client that asked may be gone or stuck; the next one is not. A codec may panic
+            // too.
             drop(span.enter(|| catch_unwind(AssertUnwindSafe(|| answer(request, &context)))));
             attendant.end();
             if stop.get() {
@@ -377,14 +378,14 @@ impl<'a> Context<'a> {
         !self.asker.options.quiet
     }
 
-    /// The bytes that the request brings beside its message; read them with one of these, because one
-    /// that is dropped drops what it has of them.
+    /// The bytes that the request brings beside its message; read them with one of these, because
+    /// one that is dropped drops what it has of them.
     pub fn payload(&self) -> Payload<'_> {
         Payload::new(self.turn, self.asker)
     }
 
-    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
-    /// so that it does so once in all its lives.
+    /// The key of the request, where it has one: for a server that keeps for itself what it has
+    /// done, so that it does so once in all its lives.
     pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
         self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }

@@ -15,9 +15,9 @@ use crate::front::{Chunk, Term};
 /// The bytes that a request brings beside its message; see [`Call::upload`](crate::Call::upload).
 ///
 /// Nothing of them comes before the first read, and no more than 48 KiB wait here afterwards. A
-/// request that brings none reads as empty. A read fails where a part is lost, once nobody wants the
-/// answer any more or the request is answered, and at the caller's deadline; `io::Error` holds the error as its inner error. What was not read
-/// when the request is answered is dropped.
+/// request that brings none reads as empty. A read fails where a part is lost, once nobody wants
+/// the answer any more or the request is answered, and at the caller's deadline; `io::Error` holds
+/// the error as its inner error. What was not read when the request is answered is dropped.
 pub struct Payload<'a> {
     turn: &'a Turn<Machine>,
     asker: Asker,

@@ -61,13 +61,14 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         self.asker
     }
 
-    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is dropped.
+    /// Whether the caller waits for an answer; one to a [notification](crate::Client::notify) is
+    /// dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
     }
 
-    /// The key of the request, where it has one: for a server that keeps for itself what it has done,
-    /// so that it does so once in all its lives.
+    /// The key of the request, where it has one: for a server that keeps for itself what it has
+    /// done, so that it does so once in all its lives.
     pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
         self.asker.options.key.filter(|_| self.wants_reply()).map(Into::into)
     }
@@ -104,8 +105,8 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         Err(term.sign(error, term.began))
     }
 
-    /// The bytes that the request brings beside its message; read them with one of these, because one
-    /// that is dropped drops what it has of them.
+    /// The bytes that the request brings beside its message; read them with one of these, because
+    /// one that is dropped drops what it has of them.
     pub fn payload(&self) -> Payload<'_> {
         match &self.shared {
             Some(shared) => Payload::new(&shared.turn, self.asker),
@@ -121,8 +122,8 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
     /// `Ok`, and its client drops it as late; any other is given up at once.
     ///
     /// The answer to a request with a [key](Self::idempotency_key) is kept for whoever asks again,
-    /// whatever comes of sending it; where its client has left before, that is all there is to do, and
-    /// `Ok`.
+    /// whatever comes of sending it; where its client has left before, that is all there is to do,
+    /// and `Ok`.
     ///
     /// # Errors
     /// [`ErrorKind::NoReader`], [`ErrorKind::PeerClosed`]: the client is gone.
@@ -143,7 +144,8 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
                     ErrorKind::TooLarge => FailureCode::TooLarge,
                     _ => FailureCode::Codec,
                 };
-                // What is wrong with the reply is the news here, whether the caller hears of it or not.
+                // What is wrong with the reply is the news here, whether the caller hears of it or
+                // not.
                 let told = self.answer(Answer::Failure(code, words.to_owned()), term);
                 drop(told);
                 Err(signed)

@@ -27,13 +27,13 @@ impl<Rep, C: Codec<Rep>> ReplySink<Rep, C> {
         Self { shared, responder }
     }
 
-    /// Sends one reply: waits until the client has room for it, and until the FIFO has accepted every
-    /// byte of it. It waits by the caller's [deadline](Self::deadline), and for
+    /// Sends one reply: waits until the client has room for it, and until the FIFO has accepted
+    /// every byte of it. It waits by the caller's [deadline](Self::deadline), and for
     /// [`ServerOptions::reply_timeout`](crate::ServerOptions::reply_timeout) at most.
     ///
     /// # Errors
-    /// As [`Responder::send`]; [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled) also where
-    /// the client takes no replies. The reply is not sent then, and the next one may be.
+    /// As [`Responder::send`]; [`ErrorKind::WriteStalled`](crate::ErrorKind::WriteStalled) also
+    /// where the client takes no replies. The reply is not sent then, and the next one may be.
     pub fn send(&mut self, reply: &Rep) -> Result<()> {
         let shared = &*self.shared;
         let mut body = item_in(shared.turn.with(|answerer| answerer.spare()));
@@ -42,8 +42,8 @@ impl<Rep, C: Codec<Rep>> ReplySink<Rep, C> {
         self.send_item(body)
     }
 
-    /// Sends bytes as replies, for a client that [downloads](crate::Call::download) them: 16 KiB at a
-    /// time, each as [`send`](Self::send) does.
+    /// Sends bytes as replies, for a client that [downloads](crate::Call::download) them: 16 KiB at
+    /// a time, each as [`send`](Self::send) does.
     pub fn writer(&mut self) -> ReplyWriter<'_, Rep, C> {
         ReplyWriter { sink: self }
     }

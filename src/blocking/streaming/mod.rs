@@ -23,8 +23,8 @@ pub use upload::Upload;
 impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// How many bytes of items may come before the first of them is taken. Default: 32 KiB, which,
     /// with one item of a payload beyond, fits into a pipe of the usual size: a stream that nobody
-    /// takes items of for a while holds up no other call. Each item counts for 64 bytes more than it
-    /// has. One that is longer than the window comes all the same, alone.
+    /// takes items of for a while holds up no other call. Each item counts for 64 bytes more than
+    /// it has. One that is longer than the window comes all the same, alone.
     pub fn window(mut self, bytes: u32) -> Self {
         self.window = bytes.max(1);
         self
@@ -34,9 +34,9 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// are taken. The [timeout](Self::timeout) is for the whole stream.
     ///
     /// Nobody looks after the stream while nobody waits on this client, for this call or another;
-    /// what the server sends then waits in the pipe, and a server that finds no room for
-    /// [as long as that](crate::ServerOptions::stall_timeout) gives its client up. Where a reply takes
-    /// long to digest, have another thread [attend](Client::attend) to the client.
+    /// what the server sends then waits in the pipe, and a server that finds no room for [as long
+    /// as that](crate::ServerOptions::stall_timeout) gives its client up. Where a reply takes long
+    /// to digest, have another thread [attend](Client::attend) to the client.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -115,8 +115,8 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
         Ok(Upload::new(client, stream))
     }
 
-    /// Makes a call that brings everything that `bytes` reads, and waits for the reply. A server may
-    /// answer before it has all: then the rest is not read.
+    /// Makes a call that brings everything that `bytes` reads, and waits for the reply. A server
+    /// may answer before it has all: then the rest is not read.
     ///
     /// The deadline is not for reads of `bytes`, which may take as long as they like.
     ///
@@ -141,8 +141,8 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::call`]; [`ErrorKind::System`](crate::ErrorKind::System) in [`Phase::Stream`] where
-    /// a read of `bytes` fails, and the call is given up.
+    /// As [`Client::call`]; [`ErrorKind::System`](crate::ErrorKind::System) in [`Phase::Stream`]
+    /// where a read of `bytes` fails, and the call is given up.
     pub fn upload_from(self, bytes: impl Read) -> Result<Rep> {
         self.upload()?.fill(bytes)
     }

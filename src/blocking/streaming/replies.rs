@@ -14,8 +14,8 @@ use crate::front::CallId;
 /// The replies to a call that is answered by many; see [`Call::stream`](crate::Call::stream).
 ///
 /// An error ends them, unless it is that one of them cannot be [decoded](ErrorKind::Codec) or is
-/// [too large](ErrorKind::TooLarge) while the next may be good. Dropped before their end, they are given up, and
-/// the server is told.
+/// [too large](ErrorKind::TooLarge) while the next may be good. Dropped before their end, they are
+/// given up, and the server is told.
 pub struct Replies<'c, Req, Rep, C = Json> {
     client: &'c Client<Req, Rep, C>,
     stream: Stream<'c>,

@@ -17,10 +17,10 @@ use crate::front::CallId;
 /// A call that brings bytes; see [`Call::upload`](crate::Call::upload).
 ///
 /// A write waits until the server has room for the bytes and the FIFO has accepted them, by the
-/// deadline of the call; each carries at most 16 KiB. A server that fails the call before the end of
-/// the bytes makes the next write fail with that error; one that answers before the end makes it fail
-/// as a [broken pipe](io::ErrorKind::BrokenPipe), and [`finish`](Self::finish) has the reply. Dropped, it gives the
-/// call up, and the server is told.
+/// deadline of the call; each carries at most 16 KiB. A server that fails the call before the end
+/// of the bytes makes the next write fail with that error; one that answers before the end makes it
+/// fail as a [broken pipe](io::ErrorKind::BrokenPipe), and [`finish`](Self::finish) has the reply.
+/// Dropped, it gives the call up, and the server is told.
 pub struct Upload<'c, Req, Rep, C = Json> {
     client: &'c Client<Req, Rep, C>,
     stream: Stream<'c>,
@@ -41,7 +41,8 @@ impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Upload<'c, Req, Rep, C> {
     /// Says that these were all bytes, and waits for the reply.
     ///
     /// # Errors
-    /// As [`Client::call`]; [`ErrorKind::Closed`] where a write has failed with the error of the call.
+    /// As [`Client::call`]; [`ErrorKind::Closed`] where a write has failed with the error of the
+    /// call.
     pub fn finish(mut self) -> Result<Rep> {
         if !self.has_ended() {
             self.send(None)?;

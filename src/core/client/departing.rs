@@ -117,7 +117,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                     return never.then_some(repeats.fate(id, Fate::NotSent));
                 }
                 () if repeats.waits(id) || lost.contains(&ticket) => Fate::NotSent,
-                // What it has not taken lies in the FIFO, where another life declines what was for it.
+                // What it has not taken lies in the FIFO, where another life declines what was for
+                // it.
                 () if farewell && ticket > said_to_anybody => Fate::NotSent,
                 () => Fate::MaybeDelivered,
             };

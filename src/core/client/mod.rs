@@ -243,7 +243,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
                 };
                 self.link.stats.late += u64::from(unclaimed.is_some());
                 if failed && unclaimed.is_none() && self.calls.has_streams(id) {
-                    // It may be our own: what there is no room for fails the call on this side alone.
+                    // It may be our own: what there is no room for fails the call on this side
+                    // alone.
                     self.push_cancel(id);
                     self.answers = true;
                 }

@@ -9,7 +9,8 @@ use crate::error::{ErrorKind, Fate, Result};
 use crate::pipe::{Opener, Sink, Source};
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
-    /// A key that no other call has, of this client or another: random bits of this one, and a count.
+    /// A key that no other call has, of this client or another: random bits of this one, and a
+    /// count.
     pub(crate) fn draw_key(&mut self) -> RequestKey {
         self.last_id += 1;
         let mut key = [0; 16];

@@ -27,12 +27,14 @@ impl Inbox {
         self.farewell
     }
 
-    /// Whether something that came since the last peer left was not whole: it may have been an answer.
+    /// Whether something that came since the last peer left was not whole: it may have been an
+    /// answer.
     pub(crate) fn is_damaged(&self) -> bool {
         self.damaged
     }
 
-    /// The life that was known before another spoke, if that has happened since this was asked last.
+    /// The life that was known before another spoke, if that has happened since this was asked
+    /// last.
     pub(crate) fn take_relieved(&mut self) -> Option<u64> {
         self.relieved.take()
     }
@@ -54,7 +56,8 @@ impl Inbox {
         self.doubted = true;
     }
 
-    /// Whether anybody has written since the last peer left, and be it the rest of what was for another.
+    /// Whether anybody has written since the last peer left, and be it the rest of what was for
+    /// another.
     pub(crate) fn has_met(&self) -> bool {
         self.met
     }

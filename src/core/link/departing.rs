@@ -49,8 +49,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
     #[cold]
     pub(super) fn depart(&mut self, peer: u64) {
         self.leaving = false;
-        // A goodbye is behind all answers. Where one of them may have been torn on the way, that there is
-        // none says nothing.
+        // A goodbye is behind all answers. Where one of them may have been torn on the way, that
+        // there is none says nothing.
         let farewell = peer != 0 && self.inbox.farewell() == peer && !self.inbox.is_damaged();
         self.inbox.forget_peer();
         if self.one_peer {
@@ -108,7 +108,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         self.inbox.discard();
         // Whoever asked through it is gone with it, and must not keep the next from being heard.
         self.outbox.forget_answers();
-        // Nothing will tell from here on whether whoever wrote to it still lives, or has given us up.
+        // Nothing will tell from here on whether whoever wrote to it still lives, or has given us
+        // up.
         let met = self.outgoing.end().is_some() || self.inbox.has_met();
         if self.leaving || (self.one_peer && met) {
             self.depart(self.inbox.peer());

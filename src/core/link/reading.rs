@@ -74,9 +74,9 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         Ok(())
     }
 
-    /// Hears what was read. Where the next life of a server speaks, the one before has ended, whether
-    /// our pipe was without a writer in between or not. Where the next client does, the last words of
-    /// the one that has left are over.
+    /// Hears what was read. Where the next life of a server speaks, the one before has ended,
+    /// whether our pipe was without a writer in between or not. Where the next client does, the
+    /// last words of the one that has left are over.
     pub(super) fn hear(&mut self) {
         self.inbox.hear(&mut self.outbox);
         let Some(known) = self.inbox.take_relieved() else { return };
@@ -106,8 +106,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Link<R, W> {
         wait.until = wait.until.earlier(reading.until);
     }
 
-    /// Whether it is known that nobody reads what we write. It is not tried out here: an end that is
-    /// opened hides from a client that another server has left.
+    /// Whether it is known that nobody reads what we write. It is not tried out here: an end that
+    /// is opened hides from a client that another server has left.
     pub(super) fn is_unread(&self) -> bool {
         let refused = self.outgoing.refusal().map(|refusal| refusal.kind());
         refused == Some(ErrorKind::NoReader) || self.outgoing.is_deserted()

@@ -123,8 +123,8 @@ impl TakenBack {
 /// Answers to control, and refusals, that wait to be written: a few KiB.
 const MAX_UNASKED: usize = 16;
 
-/// Bytes that wait to be written, beyond which no answer is queued that nobody here waits for: what a
-/// pipe holds.
+/// Bytes that wait to be written, beyond which no answer is queued that nobody here waits for: what
+/// a pipe holds.
 const MAX_UNASKED_BYTES: usize = 65_536;
 
 /// Writes between two looks at the clock: at most 1 MiB.
@@ -163,14 +163,14 @@ impl Outbox {
         self.queue_under(ticket, event, Cause::Caller);
     }
 
-    /// Queues control that nobody waits to see written: a cancel, of which there are never more than
-    /// calls were written and given up since the peer read last; a goodbye; room for items.
+    /// Queues control that nobody waits to see written: a cancel, of which there are never more
+    /// than calls were written and given up since the peer read last; a goodbye; room for items.
     pub(crate) fn push_aside(&mut self, event: Event) {
         self.queue(event, Cause::Aside);
     }
 
-    /// Queues room for items. Where room for the same call waits to be written, it is one: a peer that
-    /// does not read is offered no more and more of it.
+    /// Queues room for items. Where room for the same call waits to be written, it is one: a peer
+    /// that does not read is offered no more and more of it.
     pub(crate) fn push_credit(&mut self, credit: Event) {
         let is_same = |entry: &&mut Entry| {
             let Event { verb, to, id, .. } = &entry.event;

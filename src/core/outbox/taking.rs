@@ -45,11 +45,11 @@ impl Outbox {
         TakenBack::NotSent { begun: entry.begun }
     }
 
-    /// The peer is gone: what is waited for, and what it has seen nothing of, goes back to the front
-    /// of its lane, to be framed anew for the next. Answers the tickets of those that were cut. What
-    /// nobody waits for was for the one that has left. A frame that was cut is not finished, even
-    /// where another life reads on from the same pipe: the next frame begins with the magic, and
-    /// that is where a reader finds its place again.
+    /// The peer is gone: what is waited for, and what it has seen nothing of, goes back to the
+    /// front of its lane, to be framed anew for the next. Answers the tickets of those that were
+    /// cut. What nobody waits for was for the one that has left. A frame that was cut is not
+    /// finished, even where another life reads on from the same pipe: the next frame begins with
+    /// the magic, and that is where a reader finds its place again.
     pub(crate) fn rewind(&mut self) -> Vec<Ticket> {
         self.unit.clear();
         self.written = 0;

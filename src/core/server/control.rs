@@ -33,8 +33,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         true
     }
 
-    /// Stops what is cancelled; answers what was found of it. The reply to a cancelled call is taken
-    /// back before the cancel is acknowledged, so nothing of the call follows that.
+    /// Stops what is cancelled; answers what was found of it. The reply to a cancelled call is
+    /// taken back before the cancel is acknowledged, so nothing of the call follows that.
     pub(super) fn cancel(&mut self, caller: Caller, waited: bool) -> Found {
         let name = self.hands.of(caller);
         let found = match self.hands.cancel(caller, &mut self.wakeups) {

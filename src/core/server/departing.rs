@@ -75,7 +75,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
     }
 
     /// Takes the next step towards the end, where that is wanted and possible; answers whether it
-    /// did. What has come and was not taken is declined first, so that the goodbye is the last word.
+    /// did. What has come and was not taken is declined first, so that the goodbye is the last
+    /// word.
     pub(super) fn go_on_closing(&mut self) -> bool {
         self.closing.has_begun() && self.close_further()
     }

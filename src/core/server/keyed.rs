@@ -1,4 +1,5 @@
-//! Requests with a key: each is handed out once, and whoever asks again has the answer of that once.
+//! Requests with a key: each is handed out once, and whoever asks again has the answer of that
+//! once.
 
 use super::{Answerer, Caller};
 use crate::core::event::{Event, Verb};
@@ -97,8 +98,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         Meeting::Again
     }
 
-    /// Queues the news that a request was not taken: ahead of all answers, and taken back by no cancel,
-    /// which would say that somebody had it.
+    /// Queues the news that a request was not taken: ahead of all answers, and taken back by no
+    /// cancel, which would say that somebody had it.
     fn decline(&mut self, to: Caller, code: FailureCode, words: &str) -> Meeting {
         if self.link.outbox().is_bothered(0) {
             return Meeting::NoRoom;

@@ -41,8 +41,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.answer(Verb::Failure, caller, body)
     }
 
-    /// Queues the news that a call failed, for nobody to wait for: its client may never read it, and
-    /// one that lets such news pile up does without more of them.
+    /// Queues the news that a call failed, for nobody to wait for: its client may never read it,
+    /// and one that lets such news pile up does without more of them.
     pub(crate) fn refuse(&mut self, caller: Caller, code: FailureCode, words: String) {
         let (unwanted, to) = (self.unwanted(caller).is_some(), self.hands.asker(caller));
         let unheard = unwanted || self.hands.is_quiet(caller);

@@ -158,7 +158,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         self.forget_awaited(ticket);
     }
 
-    /// Somebody wants what a client sends with its request: makes room for so many bytes of it, once.
+    /// Somebody wants what a client sends with its request: makes room for so many bytes of it,
+    /// once.
     pub(crate) fn ask_for_parts(&mut self, caller: Caller, window: usize) {
         let room = self.inflow(caller).and_then(|inflow| inflow.open(window));
         if let Some(room) = room {

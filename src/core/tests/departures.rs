@@ -383,7 +383,8 @@ fn a_client_that_comes_at_once_is_not_taken_for_the_one_that_has_left() {
     session.call(b"its last words", ms(60_000)).unwrap();
     session.step_client();
     session.kill_client();
-    // The server finds nobody who reads, and before it has read all of the last words there is somebody.
+    // The server finds nobody who reads, and before it has read all of the last words there is
+    // somebody.
     echo(session.server(), asked.into_iter().next().unwrap());
     session.step_server();
     session.start_client();

@@ -1,4 +1,5 @@
-//! Requests with a key at their server: run once in its life, and answered whenever they come again.
+//! Requests with a key at their server: run once in its life, and answered whenever they come
+//! again.
 
 use super::session::*;
 use super::*;

@@ -165,8 +165,8 @@ fn at_most_once_ends_once_nobody_reads() {
 
 #[test]
 fn at_most_once_is_for_the_next_server_while_none_may_have_it() {
-    // To a life that has ended before it was written; cut; and read by the next life in place of the one it was
-    // addressed to, which declines it.
+    // To a life that has ended before it was written; cut; and read by the next life in place of
+    // the one it was addressed to, which declines it.
     for case in 0..3 {
         let mut session = acquainted();
         let long = noise(50_000);

@@ -1,5 +1,5 @@
-//! Streams where something goes wrong: peers that do not keep to what was agreed, items that are lost,
-//! and waiters that must be woken all the same.
+//! Streams where something goes wrong: peers that do not keep to what was agreed, items that are
+//! lost, and waiters that must be woken all the same.
 
 use super::session::*;
 use super::*;
@@ -47,8 +47,8 @@ fn woken(session: &mut Session) -> Vec<u64> {
     std::mem::take(session.server().wakeups())
 }
 
-/// Uploads so many parts of 16 KiB to a server of short messages; answers how many bytes came before
-/// the end.
+/// Uploads so many parts of 16 KiB to a server of short messages; answers how many bytes came
+/// before the end.
 fn upload_to_a_server_of_short_messages(parts: usize) -> usize {
     let mut session = Session::new(65_536, 1000, ms(1000));
     let (call, caller) = begin(&mut session, UPLOAD);

@@ -1,5 +1,5 @@
-//! The small structures inside payloads: a failure's code and words, what a cancel found, how much a
-//! server has to do.
+//! The small structures inside payloads: a failure's code and words, what a cancel found, how much
+//! a server has to do.
 
 /// What a cancel found of its call, as the server says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

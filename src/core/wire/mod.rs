@@ -46,11 +46,12 @@ pub(crate) const PART_LEN: usize = 8;
 
 /// The most bytes that one write is given on an end that is held alone. Frames could be larger, but
 /// two pages keep both sides busy at once and their copies in the nearest cache: with frames that
-/// fill the pipe they take turns, at a quarter of the speed. Control waits for one of these at most.
+/// fill the pipe they take turns, at a quarter of the speed. Control waits for one of these at
+/// most.
 pub(crate) const UNIT: usize = 8192;
 
-/// The frames of an end that is held alone over a pipe of this capacity: an eighth of it, so that one
-/// side fills it while the other empties it, and not more than a frame may be. Fewer and larger
+/// The frames of an end that is held alone over a pipe of this capacity: an eighth of it, so that
+/// one side fills it while the other empties it, and not more than a frame may be. Fewer and larger
 /// frames cost fewer calls.
 pub(crate) fn unit_over(capacity: usize) -> usize {
     (capacity / 8).clamp(UNIT, MAX_FRAME)
@@ -76,8 +77,8 @@ pub(crate) fn epoch_from(random: u64) -> u64 {
     u64::from_le_bytes(bytes).max(1)
 }
 
-/// The epoch of the life after that one: SplitMix64's permutation (Steele, Lea and Flood, 2014) of a
-/// number that was drawn at random.
+/// The epoch of the life after that one: SplitMix64's permutation (Steele, Lea and Flood, 2014) of
+/// a number that was drawn at random.
 pub(crate) fn next_epoch(epoch: u64) -> u64 {
     let mut mixed = epoch.wrapping_add(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -3,8 +3,9 @@
 //! so: a wake-up that was lost ends the run, instead of the patience of a watchdog.
 //!
 //! Time is of the checker's choosing too. It stands still until [`strike`] is called, if it is at
-//! all: then [`DUSK`] has come, with every deadline up to it, and nothing after it ever comes. So no
-//! timeout can make up for a wake-up that was lost, neither a look at a path nor a parked thread's.
+//! all: then [`DUSK`] has come, with every deadline up to it, and nothing after it ever comes. So
+//! no timeout can make up for a wake-up that was lost, neither a look at a path nor a parked
+//! thread's.
 //!
 //! A test runs under two schedulers: one that chooses by chance, and one that lets a thread run on
 //! until it must wait, but for a few places (PCT). `SHUTTLE_SCHEDULES` says how many schedules each

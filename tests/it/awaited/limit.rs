@@ -53,7 +53,8 @@ fn calls_wait_for_their_turn_where_they_are_told_to<R: Runtime, B: BlockOn>(scen
         let calls = (0..40).map(|number| {
             let client = client.clone();
             async move {
-                // Every third gives up somewhere on the way, waiting for its place or for its reply.
+                // Every third gives up somewhere on the way, waiting for its place or for its
+                // reply.
                 let call = client.call(&number);
                 match number % 3 {
                     0 => drop(cut_after(number as usize % 5, Pace::Woken, call).await),

@@ -1,4 +1,5 @@
-//! Streams on awaited front ends: begun together, read by whoever outlives a request, and short limits.
+//! Streams on awaited front ends: begun together, read by whoever outlives a request, and short
+//! limits.
 
 use std::time::Instant;
 

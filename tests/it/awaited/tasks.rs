@@ -184,8 +184,8 @@ fn a_server_whose_handlers_are_all_busy_answers_pings_and_can_be_stopped<R: Runt
     serving.join();
 }
 
-/// A reply that is written is a reply, even where its future is dropped before it knows; one that is
-/// not is told of as dropped. And what drops it may be a thread that knows no runtime.
+/// A reply that is written is a reply, even where its future is dropped before it knows; one that
+/// is not is told of as dropped. And what drops it may be a thread that knows no runtime.
 fn a_responder_is_dropped_anywhere<R: Runtime, B: BlockOn>(scene: &Scene) {
     let pair = Pair::create(scene.directory(), "anywhere").unwrap();
     let theirs = Pair::at(scene.directory(), "anywhere").unwrap();

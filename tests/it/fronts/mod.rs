@@ -99,7 +99,8 @@ pub(crate) trait Front: 'static {
         how: Repeat,
         timeout: Duration,
     ) -> impl Future<Output = Result<Vec<u8>>>;
-    /// Begins a call with this key, and closes the connection at once when `until` has what it wants.
+    /// Begins a call with this key, and closes the connection at once when `until` has what it
+    /// wants.
     fn begin_and_die<T>(
         client: Self::Client,
         message: &[u8],
@@ -176,8 +177,8 @@ pub(crate) trait Front: 'static {
     fn server_stats(server: &Self::Server) -> LinkStats;
     fn probe_server(server: &Self::Server) -> Probe;
     fn answer(responder: Self::Responder, message: &[u8]) -> impl Future<Output = Result<()>>;
-    /// Serves as [`obey`](Self::obey); at "wait" it tells `started`, and waits until nobody wants the
-    /// answer any more.
+    /// Serves as [`obey`](Self::obey); at "wait" it tells `started`, and waits until nobody wants
+    /// the answer any more.
     fn linger(
         server: &mut Self::Server,
         started: mpsc::Sender<()>,

@@ -70,7 +70,8 @@ fn the_next_client_has_the_answer_to_what_the_one_before_has_asked<F: Front>(sce
             let taken = async || F::next(&mut server, ms(9000)).await.unwrap().1;
             let mut in_hand = Some(F::begin_and_die(client, b"pay", key, taken).await);
             if answered_before {
-                // It is kept, whether the server knows by now that nobody is there to read it or not.
+                // It is kept, whether the server knows by now that nobody is there to read it or
+                // not.
                 drop(F::answer(in_hand.take().unwrap(), b"paid").await);
             }
             let client = F::client(&pair, 65_536).await.unwrap();

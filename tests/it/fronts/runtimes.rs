@@ -41,8 +41,8 @@ impl BlockOn for MultiThread {
 
 impl BlockOn for Smol {
     fn prepare() {
-        // Its reactor is a thread of its own, from the first wait to the end of the process. A timer
-        // that has fired before it is first looked at waits for nothing.
+        // Its reactor is a thread of its own, from the first wait to the end of the process. A
+        // timer that has fired before it is first looked at waits for nothing.
         Self::block_on(async {
             let mut far = pin!(async_io::Timer::after(Duration::from_secs(3600)));
             assert!(futures_util::poll!(far.as_mut()).is_pending());

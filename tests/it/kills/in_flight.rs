@@ -1,5 +1,6 @@
 //! Either side is killed in the middle of 64 calls, and started again: what each call ends with is
-//! held against what the handlers have written down, in one write for each run, before they answered.
+//! held against what the handlers have written down, in one write for each run, before they
+//! answered.
 //!
 //! `FIFOWIRE_KILLS` is how often somebody is killed. The moment is drawn as a number of answers.
 

@@ -84,7 +84,8 @@ fn cc2_timeouts_of_writes_calls_and_replies_leave_no_descriptor() {
         let mut server = Server::<String, String>::open(&pair).unwrap();
         let client = Client::<String, String>::open(&pair).unwrap();
         let request = "x".to_owned();
-        // The first call opens the request FIFO, and the server the one for replies; they stay open.
+        // The first call opens the request FIFO, and the server the one for replies; they stay
+        // open.
         client.request(&request).timeout(TIMEOUT).call().unwrap_err();
         server.recv_timeout(TIMEOUT).map(|request| request.value).unwrap_err();
         let before = descriptors();

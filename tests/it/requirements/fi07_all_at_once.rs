@@ -1,6 +1,6 @@
 //! FI7: every complete frame that was read is delivered before anything is waited for again. Two
-//! messages in one write are one read: nothing announces the second, and it must not lie there until
-//! something else comes.
+//! messages in one write are one read: nothing announces the second, and it must not lie there
+//! until something else comes.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! FI9: state advances only after bytes are accepted. What an error says was written is what lies in
-//! the FIFO, and what follows a failure works: on the end as it was, or on one that is explicitly
-//! poisoned and opened again.
+//! FI9: state advances only after bytes are accepted. What an error says was written is what lies
+//! in the FIFO, and what follows a failure works: on the end as it was, or on one that is
+//! explicitly poisoned and opened again.
 //!
 //! That `Ok` means every byte is in `cc04_write_timeout.rs`.
 

@@ -2,9 +2,9 @@
 //! cannot happen again, one file each.
 //!
 //! What is not here: that a writing end has one owner (FI1) is a matter of types; that processes
-//! tear nothing of each other's (FI2) is in `shared_senders.rs`; that what is torn is skipped to the
-//! next frame (FI3), in `input`. A cancel that nobody acknowledges (the end of FI5) and a thousand
-//! cancels at every stage (FI6) are in `scenarios/a4_cancel`.
+//! tear nothing of each other's (FI2) is in `shared_senders.rs`; that what is torn is skipped to
+//! the next frame (FI3), in `input`. A cancel that nobody acknowledges (the end of FI5) and a
+//! thousand cancels at every stage (FI6) are in `scenarios/a4_cancel`.
 
 mod cc01_one_deadline;
 mod cc02_nothing_left_behind;
