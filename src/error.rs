@@ -48,7 +48,7 @@ pub enum Fate {
     /// The FIFO accepted it, in whole or in part, and nobody said what happened then.
     #[error("maybe delivered")]
     MaybeDelivered,
-    /// The peer answered, and its answer is this error.
+    /// The peer has it: it has answered, by this error or by a part of its answer.
     #[error("delivered")]
     Delivered,
 }
@@ -207,7 +207,7 @@ impl ErrorKind {
             Self::Cancelled => "call again if the answer is still wanted",
             Self::Closed => "open it again where it is still needed",
             Self::Poisoned => "look at the peer: it does not answer; a later call connects anew",
-            Self::Unsupported => "the peer is older, or another program: ask it for less",
+            Self::Unsupported => "ask as this peer answers: it may be older, or another program",
             Self::Repeated => {
                 "it is carried out once: look at what it has done, or raise max_key_bytes"
             }

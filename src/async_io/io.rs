@@ -27,7 +27,7 @@ impl AsyncRead for Download {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_read_into(cx, buffer).map_err(Into::into)
+        self.poll_read_into(cx, buffer)
     }
 }
 
@@ -37,7 +37,7 @@ impl AsyncRead for Payload {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_read_into(cx, buffer).map_err(Into::into)
+        self.poll_read_into(cx, buffer)
     }
 }
 

@@ -316,7 +316,6 @@ impl Calls {
     pub(crate) fn hear(&mut self, id: CallId) -> Option<&mut Streams> {
         let call = self.open.get_mut(&id).filter(|call| call.answer.is_none())?;
         let streams = call.streams.as_mut()?;
-        streams.acknowledged = true;
         self.wakeups.push(id);
         Some(streams)
     }

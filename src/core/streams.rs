@@ -49,7 +49,8 @@ pub(crate) fn item_of(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct Streams {
     pub(crate) inflow: Option<Inflow>,
     pub(crate) outflow: Option<Outflow>,
-    /// Whether the peer has said anything of them: then it has the request.
+    /// Whether an item has come: then the peer has the request, and answers it. That it has room
+    /// for what the request brings says nothing of what becomes of that.
     pub(crate) acknowledged: bool,
 }
 

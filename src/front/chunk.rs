@@ -1,5 +1,7 @@
 //! An item of a payload, read piece by piece.
 
+use std::io;
+
 /// Bytes that came as one item, and how many of them were read.
 #[derive(Default)]
 pub(crate) struct Chunk {
@@ -26,4 +28,10 @@ impl Chunk {
         self.read += count;
         count
     }
+}
+
+/// What a read says of a payload that has failed before.
+pub(crate) fn failed_before() -> io::Error {
+    let words = "the payload has failed before, and what has come of it is not the whole";
+    io::Error::new(io::ErrorKind::BrokenPipe, words)
 }

@@ -18,7 +18,7 @@ mod server_options;
 mod term;
 
 pub use call_id::CallId;
-pub(crate) use chunk::Chunk;
+pub(crate) use chunk::{Chunk, failed_before};
 pub use client_options::ClientOptions;
 pub(crate) use common::Common;
 pub use common::Waiting;

@@ -17,7 +17,7 @@ impl AsyncRead for FifoReader {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        read_into(buffer, |unfilled| self.poll_read_into(cx, unfilled))
+        read_into(buffer, |unfilled| self.poll_read_into(cx, unfilled).map_err(Into::into))
     }
 }
 
@@ -44,7 +44,7 @@ impl AsyncRead for Payload {
 /// Reads into what of a buffer is unfilled.
 fn read_into(
     buffer: &mut ReadBuf<'_>,
-    read: impl FnOnce(&mut [u8]) -> Poll<Result<usize>>,
+    read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
     let count = ready!(read(buffer.initialize_unfilled()))?;
     buffer.advance(count);

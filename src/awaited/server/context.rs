@@ -77,6 +77,11 @@ impl Context {
         Arc::clone(&self.interest).gone(self.asker.caller).await;
     }
 
+    /// Whether the caller takes many replies; one that does takes a single one as well.
+    pub fn wants_stream(&self) -> bool {
+        self.asker.options.window.is_some()
+    }
+
     /// The bytes that the request brings beside its message; read them with one of these, because
     /// one that is dropped drops what it has of them.
     pub fn payload(&self) -> Payload {

@@ -99,6 +99,11 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         let _ = shared.hub.run(Watching::new(self.asker.caller), term, Phase::Read).await;
     }
 
+    /// Whether the caller takes many replies; one that does takes a single one as well.
+    pub fn wants_stream(&self) -> bool {
+        self.asker.options.window.is_some()
+    }
+
     /// Answers with many replies, for a caller that [asked for them](crate::awaited::Call::stream).
     ///
     /// # Errors
@@ -107,10 +112,11 @@ impl<R: Runtime, Rep, C: Codec<Rep>> Responder<R, Rep, C> {
         let Some(shared) = self.shared.clone() else {
             unreachable!("a responder that has not answered")
         };
-        if self.asker.options.window.is_some() {
+        // What is sent in answer to a notification is dropped.
+        if self.wants_stream() || !self.wants_reply() {
             return Ok(ReplySink::new(shared, self.asker, self));
         }
-        let words = "this request is answered by a stream of replies: ask for one";
+        let words = "this server answers by many replies: call it by stream, not by call";
         let term = Term::until(shared.hub.now(), self.asker.deadline);
         let error = Error::new(ErrorKind::Unsupported, Phase::Write).detailed(words);
         let signed = shared.hub.sign(error, Phase::Write, term);

@@ -1,17 +1,18 @@
 //! Bytes that answer a call.
 
 use std::fmt;
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use super::Stream;
 use crate::awaited::Runtime;
-use crate::error::Result;
-use crate::front::{CallId, Chunk};
+use crate::front::{CallId, Chunk, failed_before};
 
 /// The bytes that answer a call, an `AsyncRead` of its runtime; see
 /// [`Call::download`](crate::awaited::Call::download).
 ///
-/// An error of the call is the error of a read: `io::Error` holds it as its inner error. Dropped
+/// An error of the call is the error of a read: `io::Error` holds it as its inner error. From then
+/// on every read fails, so that what has come is never taken for the whole. Dropped
 /// before the end, it gives the call up, and the server is told.
 ///
 /// # Cancel safety
@@ -19,11 +20,12 @@ use crate::front::{CallId, Chunk};
 pub struct Download<R: Runtime> {
     stream: Stream<R>,
     chunk: Chunk,
+    failed: bool,
 }
 
 impl<R: Runtime> Download<R> {
     pub(super) fn new(stream: Stream<R>) -> Self {
-        Self { stream, chunk: Chunk::default() }
+        Self { stream, chunk: Chunk::default(), failed: false }
     }
 
     /// The name of the call, by which [`Client::cancel`](crate::awaited::Client::cancel) knows it.
@@ -36,11 +38,14 @@ impl<R: Runtime> Download<R> {
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
-    ) -> Poll<Result<usize>> {
+    ) -> Poll<io::Result<usize>> {
         while self.chunk.is_empty() && !buffer.is_empty() {
-            let Some(item) = ready!(self.stream.poll_next(cx))? else {
-                return Poll::Ready(Ok(0));
-            };
+            if self.failed {
+                return Poll::Ready(Err(failed_before()));
+            }
+            let item = ready!(self.stream.poll_next(cx));
+            self.failed = item.is_err();
+            let Some(item) = item? else { return Poll::Ready(Ok(0)) };
             let before = self.chunk.replace(item);
             self.stream.recycle(before);
         }

@@ -138,6 +138,10 @@ impl<Req, Rep, C: Codec<Req> + Codec<Rep>> Server<Req, Rep, C> {
     /// caller that has asked for one reply is told that it should [ask for
     /// many](crate::Call::stream), and the handler does not see its request.
     ///
+    /// What it sends in answer to a [notification](crate::Client::notify) is dropped. A server that
+    /// answers some requests by one reply and others by many takes them by
+    /// [`requests`](Self::requests): see [`Responder::wants_stream`].
+    ///
     /// The stream ends when the handler returns: regularly, or with the error's words. See
     /// [`Call::stream`](crate::Call::stream) for an example.
     ///
@@ -376,6 +380,11 @@ impl<'a> Context<'a> {
     /// dropped.
     pub fn wants_reply(&self) -> bool {
         !self.asker.options.quiet
+    }
+
+    /// Whether the caller takes many replies; one that does takes a single one as well.
+    pub fn wants_stream(&self) -> bool {
+        self.asker.options.window.is_some()
     }
 
     /// The bytes that the request brings beside its message; read them with one of these, because

@@ -10,7 +10,7 @@ use crate::core::errand::NextPart;
 use crate::core::server::Asker;
 use crate::core::streams::WINDOW;
 use crate::error::Phase;
-use crate::front::{Chunk, Term};
+use crate::front::{Chunk, Term, failed_before};
 
 /// The bytes that a request brings beside its message; see [`Call::upload`](crate::Call::upload).
 ///
@@ -23,11 +23,12 @@ pub struct Payload<'a> {
     asker: Asker,
     chunk: Chunk,
     over: bool,
+    failed: bool,
 }
 
 impl<'a> Payload<'a> {
     pub(super) fn new(turn: &'a Turn<Machine>, asker: Asker) -> Self {
-        Self { turn, asker, chunk: Chunk::default(), over: !asker.options.upload }
+        Self { turn, asker, chunk: Chunk::default(), over: !asker.options.upload, failed: false }
     }
 }
 
@@ -37,7 +38,12 @@ impl Read for Payload<'_> {
             let now = Instant::now();
             let term = Term::until(now, self.asker.deadline);
             let next = NextPart::new(self.asker.caller, WINDOW, term.deadline);
-            match self.turn.run(next, now, term, Phase::Read)? {
+            if self.failed {
+                return Err(failed_before());
+            }
+            let part = self.turn.run(next, now, term, Phase::Read);
+            self.failed = part.is_err();
+            match part? {
                 Some(part) => {
                     let before = self.chunk.replace(part);
                     self.turn.with(|answerer| answerer.link_mut().recycle(before));

@@ -86,6 +86,11 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         shared.is_some_and(|it| it.turn.with(|answerer| answerer.is_settled(self.asker.caller)))
     }
 
+    /// Whether the caller takes many replies; one that does takes a single one as well.
+    pub fn wants_stream(&self) -> bool {
+        self.asker.options.window.is_some()
+    }
+
     /// Answers with many replies, for a caller that [asked for them](crate::Call::stream).
     ///
     /// # Errors
@@ -94,10 +99,11 @@ impl<Rep, C: Codec<Rep>> Responder<Rep, C> {
         let Some(shared) = self.shared.clone() else {
             unreachable!("a responder that has not answered")
         };
-        if self.asker.options.window.is_some() {
+        // What is sent in answer to a notification is dropped.
+        if self.wants_stream() || !self.wants_reply() {
             return Ok(ReplySink::new(shared, self));
         }
-        let words = "this request is answered by a stream of replies: ask for one";
+        let words = "this server answers by many replies: call it by stream, not by call";
         let term = Term::until(Instant::now(), self.asker.deadline);
         let error = Error::new(ErrorKind::Unsupported, Phase::Write).detailed(words);
         let error = shared.turn.with(|answerer| answerer.place(error, Phase::Write));

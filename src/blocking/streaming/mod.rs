@@ -23,15 +23,16 @@ pub use upload::Upload;
 impl<'c, Req, Rep, C: Codec<Req> + Codec<Rep>> Call<'c, '_, Req, Rep, C> {
     /// How many bytes of items may come before the first of them is taken. Default: 32 KiB, which,
     /// with one item of a payload beyond, fits into a pipe of the usual size: a stream that nobody
-    /// takes items of for a while holds up no other call. Each item counts for 64 bytes more than
-    /// it has. One that is longer than the window comes all the same, alone.
+    /// takes items of for a while keeps no other reply from coming. Each item counts for 64 bytes
+    /// more than it has. One that is longer than the window comes all the same, alone.
     pub fn window(mut self, bytes: u32) -> Self {
         self.window = bytes.max(1);
         self
     }
 
     /// Makes a call that is answered by many replies, each when it is ready and no faster than they
-    /// are taken. The [timeout](Self::timeout) is for the whole stream.
+    /// are taken. The [timeout](Self::timeout) is for the whole stream, 30 s unless told otherwise;
+    /// `deadline(Deadline::NEVER)` for one without end.
     ///
     /// Nobody looks after the stream while nobody waits on this client, for this call or another;
     /// what the server sends then waits in the pipe, and a server that finds no room for [as long

@@ -131,9 +131,10 @@ impl<'a, S: Shared, E: Errand<S>> Visit<'a, S, E> {
             if let Some(moment) = state.pause.look_again(spell, now) {
                 drop(state);
                 moment.pass();
-                self.now = sync::now();
                 state = self.turn.lock();
             }
+            // Writing may have taken its time: the peer may have had this thread's core.
+            self.now = sync::now();
             return Ok(state);
         }
         self.rest_longer(state, wait)

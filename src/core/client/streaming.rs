@@ -19,10 +19,12 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             0 => None,
             _ => self.calls.hear(event.id),
         };
-        let Some(inflow) = streams.and_then(|streams| streams.inflow.as_mut()) else {
+        let Some(streams) = streams.filter(|streams| streams.inflow.is_some()) else {
             self.link.stats.late += 1;
             return Some(event);
         };
+        streams.acknowledged = true;
+        let Some(inflow) = streams.inflow.as_mut() else { return Some(event) };
         let Err(body) = inflow.receive(event.body) else { return None };
         // One is lost, or the server does not keep to what was agreed.
         self.calls.end(event.id, ErrorKind::Torn, Fate::Delivered);
@@ -146,7 +148,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             return None;
         }
         self.give_up(id);
-        Some(Error::new(ErrorKind::WriteStalled, Phase::Write).with_fate(Fate::Delivered))
+        Some(Error::new(ErrorKind::WriteStalled, Phase::Write).with_fate(Fate::MaybeDelivered))
     }
 
     /// Gives an item up that was not written.
