@@ -217,6 +217,18 @@ impl Inflow {
         std::mem::take(&mut self.waiters)
     }
 
+    /// Whether whoever takes the next would wait for it.
+    #[cfg(test)]
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.items.is_empty() && self.state == State::Open
+    }
+
+    /// Whether there is an item to be taken.
+    #[cfg(test)]
+    pub(crate) fn has_items(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// How much room there is again, once it is worth telling.
     pub(crate) fn regained(&mut self) -> Option<usize> {
         if self.state != State::Open || self.taken < self.window.div_ceil(2) {

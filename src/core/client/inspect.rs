@@ -52,6 +52,22 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         stalled || self.calls.is_answered(id)
     }
 
+    /// Whether this is still to be written.
+    pub(crate) fn holds(&mut self, ticket: u64) -> bool {
+        self.link.outbox().holds(ticket)
+    }
+
+    /// Whether a call is in the tables.
+    pub(crate) fn knows(&self, id: CallId) -> bool {
+        self.calls.ticket(id).is_some()
+    }
+
+    /// Whether the next of many replies would be had by whoever looked.
+    pub(crate) fn has_item(&mut self, id: CallId, now: Instant) -> bool {
+        let has_items = self.calls.inflow(id).is_some_and(|inflow| inflow.has_items());
+        has_items || self.has_outcome(id, now)
+    }
+
     /// Whether no byte has moved for as long as a call may wait for that.
     pub(crate) fn has_stalled(&self, now: Instant) -> bool {
         self.link.stalled_for(self.stall, now)
@@ -91,6 +107,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
             Some(Answer::Event(_) | Answer::Written) => Call::Answered,
             Some(Answer::Without(..)) => Call::Ended,
             None if self.cancels.awaits(id) => Call::Cancelling,
+            None if self.calls.is_acknowledged(id) => Call::Streaming,
             None => held(ticket).unwrap_or(Call::Written),
         };
         let owned = self.calls.each().map(|(id, ticket, answer)| (id, state(id, ticket, answer)));

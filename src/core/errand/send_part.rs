@@ -27,6 +27,12 @@ impl SendPart {
     pub(crate) fn new(id: CallId, part: Option<Vec<u8>>, deadline: Deadline) -> Self {
         Self { id, part, ticket: None, deadline }
     }
+
+    /// What it has to be written under.
+    #[cfg(test)]
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.ticket
+    }
 }
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Errand<Caller<R, W>> for SendPart {

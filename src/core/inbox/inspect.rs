@@ -27,7 +27,8 @@ impl Inbox {
     /// Requests of which a part has come, and requests that wait to be taken.
     pub(crate) fn requests(&self) -> (impl Iterator<Item = Key>, impl Iterator<Item = Key>) {
         let whole = self.events.iter().filter(|event| event.verb == Verb::Request);
-        (self.assembly.keys(), whole.map(|event| event.key()))
+        let coming = self.assembly.keys().filter(|key| !self.streamed.contains(key));
+        (coming, whole.map(|event| event.key()))
     }
 
     /// Bytes that were read and not heard.
@@ -60,6 +61,9 @@ impl Inbox {
     }
 
     pub(super) fn note(&mut self, verb: Verb, key: Key, to: u64, how: How) {
+        if verb == Verb::Item {
+            self.streamed.insert(key);
+        }
         self.came.push(Came { verb, key, to_us: to != 0, how });
     }
 }

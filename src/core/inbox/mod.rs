@@ -73,6 +73,9 @@ pub(crate) struct Inbox {
     /// What else has happened since.
     #[cfg(test)]
     causes: Causes,
+    /// Calls of which parts of items have come: their requests are not what comes.
+    #[cfg(test)]
+    streamed: std::collections::BTreeSet<Key>,
 }
 
 /// What an inbox has room for.
@@ -155,6 +158,8 @@ impl Inbox {
             came: Vec::new(),
             #[cfg(test)]
             causes: Causes::default(),
+            #[cfg(test)]
+            streamed: Default::default(),
         }
     }
 

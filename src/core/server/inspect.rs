@@ -33,9 +33,38 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Answerer<R, W> {
         match ticket {
             _ if self.unwanted(caller).is_some() => Request::Unwanted,
             None => Request::InHand,
+            Some(ticket) if self.is_pending(caller, ticket) => Request::Offering,
+            Some(ticket) if self.is_item(caller, ticket) => {
+                match self.link.outbox().holds(ticket) {
+                    true => Request::Streaming,
+                    false => Request::Streamed,
+                }
+            }
             Some(ticket) if self.link.outbox().holds(ticket) => Request::Replying,
             Some(_) => Request::Replied,
         }
+    }
+
+    /// Whether this is an item that waits for room.
+    fn is_pending(&mut self, caller: Caller, ticket: u64) -> bool {
+        let streams = self.hands.streams(caller);
+        let outflow = streams.and_then(|streams| streams.outflow.as_ref());
+        outflow.is_some_and(|outflow| outflow.is_pending(ticket))
+    }
+
+    /// Whether this is an item that there was room for.
+    fn is_item(&mut self, caller: Caller, ticket: u64) -> bool {
+        let streams = self.hands.streams(caller);
+        let outflow = streams.and_then(|streams| streams.outflow.as_ref());
+        outflow.is_some_and(|outflow| outflow.last() == Some(ticket))
+    }
+
+    /// Whether the next part of a request would be had by whoever looked.
+    pub(crate) fn has_part(&mut self, caller: Caller) -> bool {
+        let streams = self.hands.streams(caller);
+        let inflow = streams.and_then(|streams| streams.inflow.as_ref());
+        let waits = inflow.is_some_and(|inflow| inflow.is_waiting());
+        !waits || self.still_wanted(caller).is_err()
     }
 
     /// What is known of the client, and which life that is.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::faults as fault;
+use super::flows;
 use super::ledger::Told;
 use super::time;
 use super::world::World;
 use crate::core::link::Directions;
 use crate::core::repeats::Promise;
 use crate::core::step::Wait;
+use crate::core::wire::Options;
 use crate::deadline::Deadline;
 
 /// Something that can happen.
@@ -48,8 +50,20 @@ pub(super) const ACTIONS: &[Action] = &[
     action("the server answers", 200, Vital, reply),
     action("a call", 150, Vital, call),
     action("a call that may be put again", 100, Usual, repeatable_call),
+    action("a stream begins", 60, Usual, flows::stream),
+    action("the client takes an item", 150, Vital, flows::take_item),
+    action("the client sends a part", 100, Vital, flows::send_part),
+    action("the server sends an item", 150, Vital, flows::send_item),
+    action("the server takes a part", 100, Vital, flows::take_part),
+    action("the client ends its parts", 20, Vital, flows::end_parts),
+    action("the client has sent its parts", 40, Vital, flows::await_reply),
     action("a moment passes", 60, Vital, time::moment),
     action("a wait ends", 30, Vital, time::wait_ends),
+    action("a notification", 30, Usual, flows::notification),
+    action("a wait for an item is dropped", 10, Usual, flows::stop_taking),
+    action("a part is dropped", 15, Usual, flows::drop_part),
+    action("an item is dropped", 15, Usual, flows::drop_item),
+    action("a wait for a part is dropped", 10, Usual, flows::stop_taking_parts),
     action("many calls", 5, Usual, many_calls),
     action("a ping", 30, Usual, ping),
     action("many pings", 3, Usual, many_pings),
@@ -159,7 +173,7 @@ fn waiting(wait: Option<Wait>, world: &World) -> String {
 
 fn call(world: &mut World) -> Option<String> {
     let deadline = deadline(world);
-    call_by(world, deadline, None)
+    call_by(world, deadline, None, Options::default())
 }
 
 /// With a deadline, because no server keeps anything for ever; what is put to one life only may have
@@ -174,10 +188,15 @@ fn repeatable_call(world: &mut World) -> Option<String> {
         (Deadline::NEVER, Promise::AnyLife) => Deadline::after(world.now(), LONG),
         (deadline, _) => deadline,
     };
-    call_by(world, deadline, Some(promise))
+    call_by(world, deadline, Some(promise), Options::default())
 }
 
-fn call_by(world: &mut World, deadline: Deadline, promise: Option<Promise>) -> Option<String> {
+pub(super) fn call_by(
+    world: &mut World,
+    deadline: Deadline,
+    promise: Option<Promise>,
+    options: Options,
+) -> Option<String> {
     let now = world.now();
     let size = match world.random.once_in(4) {
         true => world.random.length(world.terms.largest),
@@ -188,7 +207,7 @@ fn call_by(world: &mut World, deadline: Deadline, promise: Option<Promise>) -> O
     if client.is_full(world.terms.max_in_flight) && !in_vain {
         return None;
     }
-    let serial = client.call(size, now, deadline, promise, &mut world.ledger);
+    let serial = client.call_with(options, size, now, deadline, promise, &mut world.ledger);
     if serial.is_some() && world.random.once_in(2) {
         client.step_first(now, &mut world.ledger);
     }
@@ -215,11 +234,14 @@ fn many_pings(world: &mut World) -> Option<String> {
     (made > 0).then(|| format!("{made}"))
 }
 
+/// How often a stream is passed over by whoever answers.
+const STREAMS_LAST: usize = 6;
+
 /// Longer than anybody waits.
 const LONG: Duration = Duration::from_secs(30);
 
 /// Soon, late or never.
-fn deadline(world: &mut World) -> Deadline {
+pub(super) fn deadline(world: &mut World) -> Deadline {
     let ms = match world.random.below(8) {
         0 => return Deadline::NEVER,
         1 => world.random.below(3),
@@ -326,7 +348,16 @@ pub(super) fn answer(world: &mut World, told: Told) -> Option<String> {
     let now = world.now();
     let server = world.server.as_mut().filter(|server| !server.in_hand.is_empty())?;
     let at = world.random.below(server.in_hand.len());
-    let serial = server.in_hand[at].1;
+    let (asked, serial) = &server.in_hand[at];
+    let (options, serial) = (asked.asker().options, *serial);
+    if options.has_streams() && !world.random.once_in(STREAMS_LAST) {
+        return None;
+    }
+    let ends = options.window.is_some() && !world.random.once_in(4);
+    let told = match told {
+        Told::Reply { .. } if ends => Told::End,
+        told => told,
+    };
     server.answer(at, told, now, &mut world.ledger);
     if world.random.once_in(2) {
         server.step_first(now, &mut world.ledger);

@@ -49,15 +49,19 @@ impl World {
         let serials = client.calls.iter().filter_map(|call| call.serial);
         let asked: usize = serials.map(|serial| self.ledger.request_size(serial)).sum();
         // One request may be under way whose call has ended: it was refused at its first part.
-        self.check_memory(inbox, outbox, asked + self.terms.largest);
+        let streams = client.calls.iter().filter_map(|call| call.stream.as_ref());
+        let parts: usize = streams.filter_map(|stream| stream.sending()).sum();
+        self.check_memory(inbox, outbox, asked + parts + self.terms.largest);
     }
 
     fn check_server(&self, server: &Server) {
         let session = &server.life.session;
         session.check();
-        // The answer to one that has a key, and whose client has left, is kept and over.
+        // The answer to one that has a key, and whose client has left, is kept and over; and so is what
+        // nobody is told of a notification.
         let in_hand = server.in_hand.len() + server.replies.len();
-        let replies = server.replies.iter().filter(|(.., serial)| self.ledger.is_kept(*serial));
+        let replies =
+            server.replies.iter().filter(|(.., serial)| self.ledger.leaves_early(*serial));
         let (most, least) = (in_hand, in_hand - replies.count());
         let counted = session.in_flight();
         assert!((least..=most).contains(&counted), "{counted} requests in hand, and not {in_hand}");
@@ -68,6 +72,7 @@ impl World {
         let serials = server.replies.iter().map(|(.., serial)| *serial);
         let told: usize = serials.map(|serial| self.ledger.reply_size(serial)).sum();
         // And what is said once more to those that ask again: little, or one answer.
+        let told = told + server.items.iter().map(|item| item.size).sum::<usize>();
         self.check_memory(inbox, outbox, told + self.terms.largest + Buffer::CAPACITY);
     }
 
@@ -98,7 +103,11 @@ impl World {
                 assert!(!self.ledger.is_evicted(serial), "{serial} waits on after an eviction");
             }
             if lossless && stable && immortal {
-                assert!(self.ledger.is_forsaken(serial), "{serial} waits for what never comes");
+                assert!(
+                    self.ledger.is_forsaken(serial),
+                    "{serial} waits for what never comes: {}",
+                    self.ledger.of(serial)
+                );
             }
         }
     }

@@ -4,10 +4,12 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::courses::{self, Course};
 use super::messages::{self, Serial};
 use crate::core::repeats::Promise;
 use crate::core::server::{Asked, Caller};
-use crate::core::wire::{self, Load};
+use crate::core::streams::MAX_PART;
+use crate::core::wire::{self, Load, Options};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Fate, Result};
 
@@ -41,12 +43,18 @@ pub(super) struct Ledger {
 
 #[derive(Debug)]
 struct Record {
+    serial: Serial,
     size: usize,
     /// The life of the client that its server heard.
     caller: u64,
     deadline: Deadline,
     /// Whether it may be put again.
     promise: Option<Promise>,
+    /// What it asks for beside one reply; its key is not among that.
+    options: Options,
+    /// Many replies to it, and what it brings.
+    items: Course,
+    parts: Course,
     handed_out: bool,
     /// The life of the server that has it, or had it last.
     life: u64,
@@ -76,6 +84,8 @@ pub(super) enum Told {
     Failure,
     /// A failure that nobody at the server waits for.
     Refusal,
+    /// The end of many replies.
+    End,
 }
 
 /// How a call ended for its owner.
@@ -103,6 +113,15 @@ pub(super) struct Counts {
     pub(super) again: u64,
     /// Answers to a life of the client that has not asked first.
     pub(super) kept: u64,
+    /// Notifications that were written.
+    pub(super) notified: u64,
+    /// Items and parts that were taken, and that were given up.
+    pub(super) items: u64,
+    pub(super) parts: u64,
+    pub(super) unsent: u64,
+    /// Streams of replies, and of parts, that came to their end.
+    pub(super) ended: u64,
+    pub(super) uploaded: u64,
 }
 
 impl Counts {
@@ -120,6 +139,12 @@ impl Counts {
         self.settled += other.settled;
         self.again += other.again;
         self.kept += other.kept;
+        self.notified += other.notified;
+        self.items += other.items;
+        self.parts += other.parts;
+        self.unsent += other.unsent;
+        self.ended += other.ended;
+        self.uploaded += other.uploaded;
     }
 
     /// Whether everything happened often.
@@ -128,9 +153,11 @@ impl Counts {
         let Self { cancelled, refused, evicted, poisoned, settled, again, kept, .. } = *self;
         let ends = [calls, handed_out, replies, not_sent, maybe_delivered, delivered];
         let others = [cancelled, refused, evicted, poisoned, settled];
+        let Self { notified, items, parts, unsent, ended, uploaded, .. } = *self;
+        let others = others.into_iter().chain([notified, items, parts, unsent, ended, uploaded]);
         let rare = [again, kept];
         ends.iter().all(|count| *count > 500)
-            && others.iter().all(|count| *count > 200)
+            && others.into_iter().all(|count| count > 200)
             && rare.iter().all(|count| *count > 50)
     }
 }
@@ -149,13 +176,19 @@ impl Ledger {
         size: usize,
         deadline: Deadline,
         promise: Option<Promise>,
+        options: Options,
     ) -> Serial {
         self.counts.calls += 1;
+        let serial = self.calls.len() as Serial;
         self.calls.push(Record {
+            serial,
             size,
             caller: 0,
             deadline,
             promise,
+            options,
+            items: Course::default(),
+            parts: Course::default(),
             handed_out: false,
             life: 0,
             told: None,
@@ -168,7 +201,7 @@ impl Ledger {
             dropped: false,
             end: None,
         });
-        (self.calls.len() - 1) as Serial
+        serial
     }
 
     /// It has a number now.
@@ -216,6 +249,8 @@ impl Ledger {
             Some(End::Failed(Fate::NotSent)),
             "request {serial} was not sent, and is handed out"
         );
+        let options = Options { key: None, ..asked.asker().options };
+        assert_eq!(options, record.options, "request {serial} asks for something else");
         assert!(record.size <= self.limit, "request {serial} exceeds the limit");
         assert!(!record.deadline.passed(now), "request {serial} is handed out too late");
         let early = asked.deadline.instant().map(|at| at + ROUNDING);
@@ -235,10 +270,10 @@ impl Ledger {
 
     /// The server's answer was written, or never will be.
     pub(super) fn reply_ended(&mut self, serial: Serial, outcome: Result<()>) {
-        let record = &mut self.calls[serial as usize];
+        let (limit, record) = (self.limit, &mut self.calls[serial as usize]);
         let Err(error) = outcome else { return record.written = true };
         assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
-        let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted();
+        let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted(limit);
         assert!(unwanted, "nobody had {serial} stopped: {error}");
         let here = error.kind() == ErrorKind::PeerClosed && record.caller == self.present;
         assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
@@ -268,9 +303,19 @@ impl Ledger {
         let record = &mut self.calls[serial as usize];
         assert_eq!(record.end, None, "the harness ends {serial} twice");
         match outcome {
+            Ok(_) if record.options.quiet => {
+                self.counts.notified += 1;
+                record.end = Some(End::Answered);
+            }
             Ok(reply) => {
                 self.counts.replies += 1;
                 record.believe(serial, &reply);
+                if record.options.window.is_some() {
+                    self.counts.ended += 1;
+                    if lossless {
+                        record.items.check_whole();
+                    }
+                }
                 let lives = (record.caller, record.life);
                 if record.promise.is_none() {
                     self.acquainted.entry(lives).or_insert(next);
@@ -289,7 +334,10 @@ impl Ledger {
                 // A goodbye says that all was answered; an answer that was lost is none.
                 let misled = !lossless && error.kind() == ErrorKind::PeerClosed;
                 if !misled || record.told.is_none() {
-                    record.blame(serial, &error, fate, limit, now);
+                    record.blame(serial, &error, fate, (limit, lossless), now);
+                }
+                if lossless && record.is_failure_of_handler(&error) {
+                    record.items.check_whole();
                 }
                 match error.kind() {
                     ErrorKind::Cancelled => self.counts.cancelled += 1,
@@ -338,12 +386,100 @@ impl Ledger {
     pub(super) fn settled(&mut self, serial: Serial, caller: Caller) {
         self.counts.settled += 1;
         let record = &self.calls[serial as usize];
-        // What has a key is worked on whoever has left.
-        let keyed = record.promise.is_some();
+        // What has a key, or wants no answer, is worked on whoever has left.
+        let keyed = record.promise.is_some() || record.options.quiet;
         let gone = self.present != caller.life() && !keyed;
         let evicted = self.evicted.contains(&(record.life, caller.life())) && !keyed;
-        let true_ = record.told.is_some() || record.is_unwanted() || gone || evicted;
+        let true_ = record.told.is_some() || record.is_unwanted(self.limit) || gone || evicted;
         assert!(true_ || !self.reliable, "the answer to {serial} is wanted");
+    }
+
+    /// The server sends one of many replies; answers its number.
+    pub(super) fn item_begun(&mut self, serial: Serial, size: usize) -> usize {
+        self.calls[serial as usize].items.begin(Some(size))
+    }
+
+    /// The number of the next.
+    pub(super) fn next_item(&self, serial: Serial) -> usize {
+        self.calls[serial as usize].items.len()
+    }
+
+    /// It is written, or never will be.
+    pub(super) fn item_ended(&mut self, serial: Serial, number: usize, outcome: Result<()>) {
+        let (limit, record) = (self.limit, &mut self.calls[serial as usize]);
+        let Err(error) = outcome else {
+            return record.items.end(number, courses::Fate::Written);
+        };
+        assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
+        let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted(limit);
+        assert!(unwanted, "nobody had {serial} stopped: {error}");
+        let here = error.kind() == ErrorKind::PeerClosed && record.caller == self.present;
+        assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
+        self.item_given_up(serial, number);
+    }
+
+    /// It was given up before it was written.
+    pub(super) fn item_given_up(&mut self, serial: Serial, number: usize) {
+        self.counts.unsent += 1;
+        self.calls[serial as usize].items.end(number, courses::Fate::NotSent);
+    }
+
+    /// The client takes the next of many replies, and not the last.
+    pub(super) fn item_taken(&mut self, serial: Serial, item: &[u8]) {
+        let record = &mut self.calls[serial as usize];
+        assert!(record.handed_out, "an item of {serial}, which nobody has seen");
+        self.counts.items += 1;
+        let content = |number, size| messages::item(serial, number, size);
+        record.items.take(Some(item), content);
+    }
+
+    /// The client sends a part of what its call brings, or says that no more follow; answers its
+    /// number.
+    pub(super) fn part_begun(&mut self, serial: Serial, size: Option<usize>) -> usize {
+        self.calls[serial as usize].parts.begin(size)
+    }
+
+    /// The number of the next.
+    pub(super) fn next_part(&self, serial: Serial) -> usize {
+        self.calls[serial as usize].parts.len()
+    }
+
+    /// It is written, never will be, or nobody wants it.
+    pub(super) fn part_ended(&mut self, serial: Serial, number: usize, fate: courses::Fate) {
+        self.counts.unsent += u64::from(fate == courses::Fate::NotSent);
+        self.calls[serial as usize].parts.end(number, fate);
+    }
+
+    /// The server takes the next part of a request, or hears that there are no more.
+    pub(super) fn part_taken(&mut self, serial: Serial, part: Option<&[u8]>) {
+        let record = &mut self.calls[serial as usize];
+        let count = if part.is_some() { &mut self.counts.parts } else { &mut self.counts.uploaded };
+        *count += 1;
+        let content = |number, size| messages::part(serial, number, size);
+        record.parts.take(part, content);
+        if part.is_none() {
+            record.parts.check_whole();
+        }
+    }
+
+    /// The parts of a request end without their end.
+    pub(super) fn parts_failed(&mut self, serial: Serial, error: &Error) {
+        let record = &self.calls[serial as usize];
+        match error.kind() {
+            ErrorKind::Torn if !self.lossless => {}
+            ErrorKind::Torn => {
+                let largest = record.parts.largest();
+                assert!(largest > MAX_PART, "there was room for parts of {serial}: {error}");
+            }
+            ErrorKind::Cancelled => {
+                assert!(record.is_unwanted(self.limit), "nobody had {serial} stopped: {error}");
+            }
+            ErrorKind::PeerClosed => {
+                let here = record.caller == self.present;
+                assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
+            }
+            _ => {}
+        }
     }
 
     /// This life of the client was not answered in time.
@@ -370,6 +506,16 @@ impl Ledger {
         record.handed_out && record.life != life && addressed && ends
     }
 
+    /// Whether a request leaves the tables of the server before whoever answers it has looked.
+    pub(super) fn leaves_early(&self, serial: Serial) -> bool {
+        self.is_kept(serial) || self.options(serial).quiet
+    }
+
+    /// What a call asks for beside one reply.
+    pub(super) fn options(&self, serial: Serial) -> Options {
+        self.calls[serial as usize].options
+    }
+
     /// Whether this call has a key.
     pub(super) fn is_kept(&self, serial: Serial) -> bool {
         self.calls[serial as usize].promise.is_some()
@@ -389,6 +535,11 @@ impl Ledger {
         record.withdrawn || record.abandoned || refused
     }
 
+    /// All that is known of a call.
+    pub(super) fn of(&self, serial: Serial) -> String {
+        format!("{:?}", self.calls[serial as usize])
+    }
+
     /// A server says how much it has to do.
     pub(super) fn pong(&mut self, body: &[u8]) {
         let load = Load::from_bytes(body).filter(|_| body.len() == Load::LEN);
@@ -405,9 +556,12 @@ impl Ledger {
 }
 
 impl Record {
-    /// Whether a cancel may have been sent.
-    fn is_unwanted(&self) -> bool {
-        self.cancelled || self.dropped || self.end.is_some()
+    /// Whether a cancel may have been sent: also where an item, or the last reply of many, was too
+    /// large for the client.
+    fn is_unwanted(&self, limit: usize) -> bool {
+        let last = if self.options.has_streams() { self.reply_size() } else { 0 };
+        let fails = self.items.largest().max(last) > limit;
+        fails || self.cancelled || self.dropped || self.end.is_some()
     }
 
     /// Another life of the server has it, where that may be.
@@ -431,6 +585,7 @@ impl Record {
         assert!(self.handed_out, "a reply to {serial}, which nobody has seen");
         let is_it = |told| match told {
             Told::Reply { size } => reply == messages::reply(serial, size),
+            Told::End => self.options.window.is_some() && reply.is_empty(),
             Told::Failure | Told::Refusal => false,
         };
         assert!(self.tellings().any(is_it), "{:?} was told, and not this", self.told);
@@ -445,8 +600,21 @@ impl Record {
         }
     }
 
+    /// Whether this is what the server has told.
+    fn is_failure_of_handler(&self, error: &Error) -> bool {
+        let fails = |told| told == Told::Failure || told == Told::Refusal;
+        self.tellings().any(fails) && error.detail() == Some(&messages::words(self.serial))
+    }
+
     /// An error is true.
-    fn blame(&self, serial: Serial, error: &Error, fate: Fate, limit: usize, now: Instant) {
+    fn blame(
+        &self,
+        serial: Serial,
+        error: &Error,
+        fate: Fate,
+        (limit, lossless): (usize, bool),
+        now: Instant,
+    ) {
         match fate {
             Fate::NotSent => assert!(!self.handed_out, "{serial} was handed out: {error}"),
             Fate::Delivered => assert!(self.handed_out, "{serial} was not handed out: {error}"),
@@ -458,15 +626,13 @@ impl Record {
             }
             ErrorKind::Cancelled => assert!(self.cancelled, "nobody has cancelled {serial}"),
             ErrorKind::TooLarge => {
-                assert!(
-                    self.size.max(self.reply_size()) > limit,
-                    "{serial} is not too large: {error}"
-                );
+                let largest = self.size.max(self.reply_size()).max(self.items.largest());
+                assert!(largest > limit, "{serial} is not too large: {error}");
             }
+            ErrorKind::Torn if !lossless => {}
+            ErrorKind::Torn => panic!("{serial} was sent more than there was room for: {error}"),
             ErrorKind::Remote | ErrorKind::Codec => {
-                let failed =
-                    self.tellings().any(|told| told == Told::Failure || told == Told::Refusal)
-                        && error.detail() == Some(&messages::words(serial));
+                let failed = self.is_failure_of_handler(error);
                 let given_up = self.abandoned || self.withdrawn;
                 assert!(failed || given_up, "the server said no such thing: {error}");
             }

@@ -22,6 +22,20 @@ pub(super) fn reply(serial: Serial, size: usize) -> Vec<u8> {
     content(u64::from(serial) << 1 | 1, size)
 }
 
+/// One of many replies.
+pub(super) fn item(serial: Serial, number: usize, size: usize) -> Vec<u8> {
+    content(OF_STREAMS | (number as u64) << 24 | u64::from(serial), size)
+}
+
+/// A part of what a request brings.
+pub(super) fn part(serial: Serial, number: usize, size: usize) -> Vec<u8> {
+    content(OF_STREAMS | PART | (number as u64) << 24 | u64::from(serial), size)
+}
+
+/// What a tag of five bytes has that is none of a request or of its reply.
+const OF_STREAMS: u64 = 1 << 39;
+const PART: u64 = 1 << 38;
+
 /// The words of a failure.
 pub(super) fn words(serial: Serial) -> String {
     format!("no {serial}")

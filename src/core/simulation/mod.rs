@@ -8,14 +8,15 @@
 //!
 //! | file | what it is the home of |
 //! |---|---|
-//! | `actions.rs`, `faults.rs`, `time.rs` | everything that can happen, in one table |
+//! | `actions.rs`, `flows.rs`, `faults.rs`, `time.rs` | everything that can happen, in one table |
 //! | `ledger.rs` | what is true of every call, and what anybody may be told of it |
+//! | `courses.rs` | what is true of every stream within a call |
 //! | `observers.rs` | what each side goes through, held against the tables of `core/model` |
 //! | `interleavings.rs` | every order of the steps of one call, instead of those that a seed draws |
 //! | `checks.rs` | what holds after every action, and in the end |
 //! | `peace.rs` | the end: every call is answered, and nobody waits for what never comes |
 //! | `terms.rs` | what one seed settles for its run |
-//! | `life.rs`, `client/`, `server.rs` | the two sides, driven as front ends drive them |
+//! | `life.rs`, `client/`, `server/` | the two sides, driven as front ends drive them |
 //! | `process.rs`, `world.rs` | what the kernel keeps: ends, lives, paths, the clock |
 //!
 //! `cargo test --lib simulation` runs a thousand seeds of a thousand actions each. A failing run
@@ -37,7 +38,9 @@
 mod actions;
 mod checks;
 mod client;
+mod courses;
 mod faults;
+mod flows;
 mod interleavings;
 mod journal;
 mod ledger;

@@ -252,6 +252,7 @@ impl ClientObserver {
             self.lives.hear(verb, key.0, &mut happened);
             match verb {
                 Verb::Cancelled => happened.to(key.1, Cause::Acknowledged),
+                Verb::Item | Verb::Credit => happened.to(key.1, Cause::Flowed),
                 _ => happened.to(key.1, Cause::Answered),
             }
         }
@@ -340,6 +341,7 @@ impl ServerObserver {
                 (Verb::Request, How::Whole) => happened.to(key, Cause::Came),
                 (Verb::Request, How::Refused) => happened.to(key, Cause::Declined),
                 (Verb::Cancel, _) => happened.to(key, Cause::Cancelled),
+                (Verb::Credit, _) => happened.to(key, Cause::Flowed),
                 _ => {}
             }
         }

@@ -10,6 +10,7 @@ use super::process::Leaves;
 use super::server::Server;
 use super::world::World;
 use crate::core::link::Directions;
+use crate::core::wire::Options;
 use crate::deadline::Deadline;
 
 /// Until everybody has noticed what has happened before: later than the longest stall and the
@@ -21,6 +22,10 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// A call in peace takes no longer, however large it is.
 const LONGEST: Duration = Duration::from_millis(1000);
+
+/// Streams of which each must come to its end: windows, and whether parts are brought.
+const STREAMS: &[(Option<u32>, bool)] =
+    &[(Some(1), false), (Some(10_000), false), (None, true), (Some(500), true)];
 
 /// Steps in a row in which nothing ends: a large message in tiny pieces over a small FIFO takes many.
 const MOST_STEPS: u64 = 200_000;
@@ -38,6 +43,11 @@ impl World {
         for size in [0, 100, 1000, self.terms.largest, 10] {
             self.call_in_peace(size.min(self.terms.limit));
         }
+        for (window, upload) in STREAMS {
+            let options = Options { window: *window, upload: *upload, ..Options::default() };
+            self.call_in_peace_with(options, 100);
+        }
+        self.call_in_peace_with(Options { quiet: true, ..Options::default() }, 1000);
         self.ping_in_peace();
         self.run_for(NOTICED, |_| false);
         self.check_rest();
@@ -112,9 +122,14 @@ impl World {
     }
 
     fn call_in_peace(&mut self, size: usize) {
+        self.call_in_peace_with(Options::default(), size);
+    }
+
+    fn call_in_peace_with(&mut self, options: Options, size: usize) {
         let now = self.now();
         let client = self.client.as_mut().expect("the client lives in peace");
-        let serial = client.call(size, now, Deadline::NEVER, None, &mut self.ledger);
+        let never = Deadline::NEVER;
+        let serial = client.call_with(options, size, now, never, None, &mut self.ledger);
         let serial = serial.expect("there is room for a call in peace");
         client.step_first(now, &mut self.ledger);
         self.run_for(LONGEST, |world| world.no_calls());
@@ -169,9 +184,13 @@ impl World {
         if due {
             client.step(now, Directions::BOTH, &mut self.ledger);
         }
-        let calls = client.calls.len();
+        let (calls, largest) = (client.calls.len(), self.terms.largest.min(self.terms.limit));
+        let mut tends = false;
+        for at in 0..calls {
+            tends |= client.tend(at, largest / 4, &mut self.random, &mut self.ledger);
+        }
         client.look(now, &mut self.ledger);
-        due || client.calls.len() < calls
+        due || tends || client.calls.len() < calls
     }
 
     fn server_works(&mut self, now: Instant) -> bool {
@@ -184,12 +203,20 @@ impl World {
             server.step(now, Directions::BOTH, &mut self.ledger);
         }
         server.look(now, &mut self.ledger);
-        let asked = !server.in_hand.is_empty();
-        while !server.in_hand.is_empty() {
-            let size = self.random.length(self.terms.largest.min(self.terms.limit));
-            server.answer(0, Told::Reply { size }, now, &mut self.ledger);
+        let (mut at, mut tends) = (0, false);
+        let largest = self.terms.largest.min(self.terms.limit);
+        while at < server.in_hand.len() {
+            if server.in_hand[at].0.asker().options.has_streams() {
+                let in_hand = server.in_hand.len();
+                tends |= server.tend(at, largest / 4, now, &mut self.random, &mut self.ledger);
+                at += usize::from(server.in_hand.len() == in_hand);
+                continue;
+            }
+            let size = self.random.length(largest);
+            server.answer(at, Told::Reply { size }, now, &mut self.ledger);
+            tends = true;
         }
-        due || asked
+        due || tends
     }
 
     /// The next instant that somebody waits for.

@@ -40,7 +40,7 @@ pub(super) struct Terms {
     pub(super) immortal: bool,
     /// Whether the paths stay as they are.
     pub(super) stable: bool,
-    /// How likely each of the [`ACTIONS`] is.
+    /// How likely each of the [`ACTIONS`] is, with all before it.
     pub(super) weights: Vec<u32>,
 }
 
@@ -65,6 +65,10 @@ impl Terms {
             Kind::Loss if lossless => 0,
             Kind::Death | Kind::Path => action.weight * random.pick(&[0, 1, 2, 8]),
             Kind::Loss => action.weight * random.pick(&[0, 1, 2]),
+        });
+        let weights = weights.scan(0, |sum, weight| {
+            *sum += weight;
+            Some(*sum)
         });
         let weights = weights.collect();
         Self {
@@ -95,12 +99,8 @@ impl Terms {
 
     /// One of the actions, by its place in the table.
     pub(super) fn action(&self, random: &mut Random) -> usize {
-        let mut at = random.below(self.weights.iter().sum::<u32>() as usize) as u32;
-        let fits = |weight: &u32| {
-            let fits = at < *weight;
-            at = at.wrapping_sub(if fits { 0 } else { *weight });
-            fits
-        };
-        self.weights.iter().position(fits).unwrap_or(0)
+        let all = self.weights.last().copied().unwrap_or(0);
+        let at = random.below(all as usize) as u32;
+        self.weights.partition_point(|sum| *sum <= at)
     }
 }

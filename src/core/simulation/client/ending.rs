@@ -55,7 +55,11 @@ impl Client {
         self.observe();
         self.hear();
         self.decide(ledger);
-        for Call { mut visit, serial } in std::mem::take(&mut self.calls) {
+        for Call { mut visit, serial, mut stream } in std::mem::take(&mut self.calls) {
+            if let Some((stream, serial)) = stream.as_mut().zip(serial) {
+                self.end_stream(&mut visit, stream, serial, now, ledger);
+                continue;
+            }
             assert!(visit.may_look(now), "{serial:?} has ended with its client, and was not told");
             let outcome = self.life.look(&mut visit, now).expect("its client has ended");
             match serial {

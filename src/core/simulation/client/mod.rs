@@ -1,6 +1,7 @@
 //! The client's process: its calls, and what they end with.
 
 mod ending;
+mod streams;
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use super::observers::{ClientObserver, Shared};
 use super::process::{Process, ReadOpener, WriteOpener};
 use super::world::stamp;
 use crate::core::client::{Caller, ClientLimits, Manners};
-use crate::core::errand::{Calling, Cancelling, Ending, Errand, Key, Reserving};
+use crate::core::errand::{Beginning, Calling, Cancelling, Ending, Errand, Key, Reserving};
 use crate::core::event::Verb;
 use crate::core::link::{Directions, Link};
 use crate::core::model::Cause;
@@ -22,9 +23,10 @@ use crate::core::repeats::Promise;
 use crate::core::session::Session;
 use crate::core::wire::{Head, Options};
 use crate::deadline::Deadline;
-use crate::error::{Error, ErrorKind, Fate, Phase};
+use crate::error::{Error, ErrorKind, Fate, Phase, Result};
 
 use super::terms::Terms;
+pub(super) use streams::Stream;
 
 /// A client, and who waits on it.
 #[derive(Debug)]
@@ -39,6 +41,10 @@ pub(super) struct Client {
     pub(super) cancels: Vec<Cancel>,
     /// Calls of which the server has said that nothing more will come.
     over: HashSet<Key>,
+    /// Notifications: nothing is said of them.
+    quiet: HashSet<Key>,
+    /// Calls that carry streams.
+    streamed: HashSet<Key>,
     /// Whoever closes it.
     ending: Option<Visit<Ending>>,
     observer: ClientObserver,
@@ -50,6 +56,9 @@ pub(super) struct Call {
     pub(super) visit: Visit<Calling>,
     /// None for a ping.
     pub(super) serial: Option<Serial>,
+    /// What is done with its streams; then nobody waits for the call as such before there is nothing
+    /// else to wait for.
+    pub(super) stream: Option<Stream>,
 }
 
 /// Somebody who waits until a call is over.
@@ -86,6 +95,8 @@ impl Client {
             places: Vec::new(),
             cancels: Vec::new(),
             over: HashSet::new(),
+            quiet: HashSet::new(),
+            streamed: HashSet::new(),
             ending: None,
             observer: ClientObserver::new(changes),
         }
@@ -131,23 +142,46 @@ impl Client {
         promise: Option<Promise>,
         ledger: &mut Ledger,
     ) -> Option<Serial> {
-        let serial = ledger.begun(size, deadline, promise);
+        self.call_with(Options::default(), size, now, deadline, promise, ledger)
+    }
+
+    /// The same, of one that asks for something else than one reply.
+    pub(super) fn call_with(
+        &mut self,
+        options: Options,
+        size: usize,
+        now: Instant,
+        deadline: Deadline,
+        promise: Option<Promise>,
+        ledger: &mut Ledger,
+    ) -> Option<Serial> {
+        let serial = ledger.begun(size, deadline, promise, options);
         let key = promise.map(|_| self.life.session.draw_key());
-        let options = Options { key, ..Options::default() };
+        let options = Options { key, ..options };
         let mut body = self.life.session.request_body(&options);
         body.extend_from_slice(&messages::request(serial, size));
         let head = Head::new(deadline.remaining(now), stamp(now), options);
         let place = if self.is_closing() { None } else { self.places.pop() };
         let calling = Calling::request(body, &head, deadline).at(place);
         let calling = calling.promising(promise);
-        let began = self.life.begin(calling, deadline);
+        let began = match options.has_streams() {
+            true => self.begin_stream(calling, deadline, now),
+            false => self.life.begin(calling, deadline),
+        };
         began.iter().for_each(|visit| self.observer.happened.to(visit.key, Cause::Begun));
         place.into_iter().for_each(|key| self.observer.happened.to(key, Cause::Begun));
         self.observe();
         match began {
             Ok(visit) => {
                 ledger.queued(serial, self.first, visit.key);
-                self.calls.push(Call { visit, serial: Some(serial) });
+                if options.quiet {
+                    self.quiet.insert(visit.key);
+                }
+                if options.has_streams() {
+                    self.streamed.insert(visit.key);
+                }
+                let stream = options.has_streams().then(|| Stream::new(options));
+                self.calls.push(Call { visit, serial: Some(serial), stream });
                 Some(serial)
             }
             Err(error) => {
@@ -158,13 +192,25 @@ impl Client {
         }
     }
 
+    /// Begins a call for others to look after.
+    fn begin_stream(
+        &mut self,
+        calling: Calling,
+        deadline: Deadline,
+        now: Instant,
+    ) -> Result<Visit<Calling>> {
+        let mut beginning = self.life.begin(Beginning::new(calling), deadline)?;
+        let id = self.life.look(&mut beginning, now).expect("a call that is begun has a number")?;
+        self.life.begin(Calling::begun(id, deadline), deadline)
+    }
+
     /// Begins a ping; answers whether there was room for it.
     pub(super) fn ping(&mut self, deadline: Deadline) -> bool {
         let began = self.life.begin(Calling::ping(deadline), deadline);
         let visit = began.inspect_err(|error| assert_eq!(error.kind(), self.refusal()));
         visit.iter().for_each(|visit| self.observer.happened.to(visit.key, Cause::Begun));
         let begun = visit.is_ok();
-        self.calls.extend(visit.ok().map(|visit| Call { visit, serial: None }));
+        self.calls.extend(visit.ok().map(|visit| Call { visit, serial: None, stream: None }));
         self.observe();
         begun
     }
@@ -196,7 +242,10 @@ impl Client {
 
     fn look_for_answers(&mut self, now: Instant, ledger: &mut Ledger) {
         let mut calls = std::mem::take(&mut self.calls);
-        calls.retain_mut(|Call { visit, serial }| {
+        calls.retain_mut(|Call { visit, serial, stream }| {
+            if let Some((stream, serial)) = stream.as_mut().zip(*serial) {
+                return self.look_at_stream(visit, stream, serial, now, ledger);
+            }
             let stalled = self.life.session.has_stalled(now);
             let late = stalled || visit.deadline.passed(now);
             let outcome = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
@@ -300,6 +349,7 @@ impl Client {
     /// A call is dropped: its owner no longer wants to know.
     pub(super) fn drop_call(&mut self, at: usize, ledger: &mut Ledger) {
         let mut call = self.calls.swap_remove(at);
+        self.leave_stream(&mut call, ledger);
         call.serial.into_iter().for_each(|serial| ledger.dropped(serial));
         self.life.leave(&mut call.visit);
         self.observer.happened.to(call.visit.key, Cause::Dropped);
@@ -309,9 +359,14 @@ impl Client {
 
     /// The wait of a call fails, and its owner is told what became of it.
     pub(super) fn fail_call(&mut self, at: usize, now: Instant, ledger: &mut Ledger) -> Fate {
-        let Call { mut visit, serial } = self.calls.swap_remove(at);
+        let mut call = self.calls.swap_remove(at);
         let error = Error::new(ErrorKind::System, Phase::Reply);
-        let error = visit.errand.fail(&mut self.life.session, error);
+        let error = self.fail_stream(&mut call, error, ledger);
+        let Call { mut visit, serial, .. } = call;
+        let error = match error {
+            Ok(failed) => failed,
+            Err(error) => visit.errand.fail(&mut self.life.session, error),
+        };
         let fate = error.fate().expect("a call that fails has a fate");
         self.life.leave(&mut visit);
         self.observer.happened.to(visit.key, Cause::Dropped);
@@ -351,7 +406,7 @@ impl Client {
 
     /// The next instant that somebody here waits for.
     pub(super) fn soonest(&self) -> Deadline {
-        let calls = self.calls.iter().map(|call| call.visit.deadline);
+        let calls = self.calls.iter().map(Call::soonest);
         let queue = self.queue.iter().map(|visit| visit.deadline);
         let cancels = self.cancels.iter().map(|cancel| cancel.visit.deadline);
         calls.chain(queue).chain(cancels).fold(Deadline::NEVER, Deadline::earlier)
@@ -387,8 +442,11 @@ impl Client {
     /// Once a cancel is acknowledged, nothing of its call follows.
     fn check_heard(&mut self) {
         for (id, verb) in self.life.session.take_heard() {
+            let told = verb != Verb::Cancelled && self.quiet.contains(&id);
+            assert!(!told, "{verb:?} of {id}, which is a notification");
             let first = match verb {
-                Verb::Cancelled => self.over.insert(id),
+                // A stream that fails is cancelled, whoever else has cancelled it.
+                Verb::Cancelled => self.over.insert(id) || self.streamed.contains(&id),
                 _ => !self.over.contains(&id),
             };
             assert!(first, "{verb:?} of {id}, which was cancelled");
@@ -401,7 +459,14 @@ impl Client {
             return;
         }
         let session = &mut self.life.session;
-        for Call { visit, serial } in self.calls.iter().filter(|call| !call.visit.may_look(now)) {
+        for Call { visit, serial, stream } in &self.calls {
+            if let Some(stream) = stream {
+                stream.check_wakeups(visit, session, now);
+                continue;
+            }
+            if visit.may_look(now) {
+                continue;
+            }
             let ended = session.has_outcome(visit.key, now);
             assert!(!ended, "call {serial:?} has ended, and nobody was woken");
         }
@@ -419,7 +484,7 @@ impl Client {
     fn hear(&mut self) {
         let keys = self.life.wakeups();
         if !keys.is_empty() {
-            self.calls.iter_mut().for_each(|call| call.visit.hear(&keys));
+            self.calls.iter_mut().for_each(|call| call.hear(&keys));
             self.queue.iter_mut().for_each(|visit| visit.hear(&keys));
             self.cancels.iter_mut().for_each(|cancel| cancel.visit.hear(&keys));
             self.ending.iter_mut().for_each(|visit| visit.hear(&keys));

@@ -1,5 +1,8 @@
 //! The server's process: requests it has taken, and replies that are on their way.
 
+mod streams;
+
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,7 @@ use crate::core::session::Session;
 use crate::core::wire::FailureCode;
 use crate::deadline::Deadline;
 use crate::stats::Tally;
+use streams::{Sending, Taking};
 
 /// A server, and who waits on it.
 #[derive(Debug)]
@@ -29,6 +33,11 @@ pub(super) struct Server {
     /// Requests that were taken and not answered.
     pub(super) in_hand: Vec<(Asked, Serial)>,
     pub(super) replies: Vec<(Visit<Replying>, Caller, Serial)>,
+    /// Items that are on their way, one of each request at most, and parts that are waited for.
+    pub(super) items: Vec<Sending>,
+    pub(super) parts: Vec<Taking>,
+    /// Requests of which no more parts come.
+    whole: HashSet<Serial>,
     /// Who waits to hear that nobody wants the answer to a request.
     pub(super) watches: Vec<(Visit<Watching>, Caller, Serial)>,
     reply_timeout: Duration,
@@ -56,6 +65,9 @@ impl Server {
             receiving: None,
             in_hand,
             replies,
+            items: Vec::new(),
+            parts: Vec::new(),
+            whole: HashSet::new(),
             watches,
             reply_timeout,
             evicted: 0,
@@ -200,6 +212,7 @@ impl Server {
         });
         self.replies = replies;
         self.observe_news();
+        self.look_at_streams(now, ledger);
         let mut watches = std::mem::take(&mut self.watches);
         watches.retain_mut(|(visit, caller, serial)| {
             let settled = visit.may_look(now).then(|| self.life.look(visit, now)).flatten();
@@ -231,6 +244,7 @@ impl Server {
     /// Answers a request that was taken.
     pub(super) fn answer(&mut self, at: usize, told: Told, now: Instant, ledger: &mut Ledger) {
         let (asked, serial) = self.in_hand.swap_remove(at);
+        self.leave_streams(serial, ledger);
         ledger.told(serial, told);
         let caller = asked.caller;
         // Another may have asked for it since.
@@ -245,6 +259,7 @@ impl Server {
                 memory.extend_from_slice(&messages::reply(serial, size));
                 Answer::Reply(memory)
             }
+            Told::End => Answer::End,
             Told::Failure => Answer::Failure(FailureCode::Handler, messages::words(serial)),
             Told::Refusal => {
                 self.life.session.refuse(caller, FailureCode::Codec, messages::words(serial));
@@ -278,7 +293,10 @@ impl Server {
     pub(super) fn soonest(&self) -> Deadline {
         let receiving = self.receiving.as_ref().map(|visit| visit.deadline);
         let replies = self.replies.iter().map(|(visit, ..)| visit.deadline);
-        receiving.into_iter().chain(replies).fold(Deadline::NEVER, Deadline::earlier)
+        let items = self.items.iter().map(|item| item.visit.deadline);
+        let parts = self.parts.iter().map(|part| part.visit.deadline);
+        let all = receiving.into_iter().chain(replies).chain(items).chain(parts);
+        all.fold(Deadline::NEVER, Deadline::earlier)
     }
 
     /// After a step nobody sleeps for whom there is something to look at.
@@ -297,6 +315,7 @@ impl Server {
             let ended = self.life.session.has_outcome(visit.key, now);
             assert!(!ended, "the fate of reply {serial} is known, and nobody was woken");
         }
+        self.check_wakeups_of_streams(now);
         for (_, caller, serial) in self.watches.iter().filter(|(visit, ..)| !visit.may_look(now)) {
             let settled = self.life.session.is_settled(*caller);
             assert!(!settled, "nobody wants the answer to {serial}, and nobody was woken");
@@ -310,6 +329,8 @@ impl Server {
             self.replies.iter_mut().for_each(|(visit, ..)| visit.hear(&keys));
             self.ending.iter_mut().for_each(|visit| visit.hear(&keys));
             self.watches.iter_mut().for_each(|(visit, ..)| visit.hear(&keys));
+            self.items.iter_mut().for_each(|item| item.visit.hear(&keys));
+            self.parts.iter_mut().for_each(|part| part.visit.hear(&keys));
         }
     }
 }
