@@ -155,6 +155,7 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
     pub(crate) fn withdraw_item(&mut self, id: CallId, ticket: Ticket) {
         self.calls.forget_writing(ticket);
         let taken = self.link.outbox().take_back(ticket);
+        self.look_at_queue();
         let Some(outflow) = self.calls.outflow(id) else { return };
         if outflow.is_pending(ticket) {
             outflow.withdraw();
