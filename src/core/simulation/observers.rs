@@ -202,6 +202,8 @@ const FREEING: &[Cause] = &[
     Cause::Expired,
     Cause::Poisoned,
     Cause::Taken,
+    // Calls that are bound to a life which has ended are taken back.
+    Cause::Unread,
 ];
 
 /// A client that is watched.
