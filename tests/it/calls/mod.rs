@@ -6,4 +6,5 @@ mod observers;
 mod restarts;
 mod single;
 mod sizes;
+mod streams;
 mod together;
