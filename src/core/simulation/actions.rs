@@ -176,8 +176,8 @@ fn call(world: &mut World) -> Option<String> {
     call_by(world, deadline, None, Options::default())
 }
 
-/// With a deadline, because no server keeps anything for ever; what is put to one life only may have
-/// none.
+/// With a deadline, because no server keeps anything for ever; what is put to one life only may
+/// have none.
 fn repeatable_call(world: &mut World) -> Option<String> {
     if world.terms.max_queued == 1 && !world.random.once_in(20) {
         // It is kept until it ends, and leaves no room for any other.

@@ -57,8 +57,8 @@ impl World {
     fn check_server(&self, server: &Server) {
         let session = &server.life.session;
         session.check();
-        // The answer to one that has a key, and whose client has left, is kept and over; and so is what
-        // nobody is told of a notification.
+        // The answer to one that has a key, and whose client has left, is kept and over; and so is
+        // what nobody is told of a notification.
         let in_hand = server.in_hand.len() + server.replies.len();
         let replies =
             server.replies.iter().filter(|(.., serial)| self.ledger.leaves_early(*serial));
@@ -90,8 +90,8 @@ impl World {
         let client = self.client.as_ref().expect("the client lives in peace");
         let server = self.server.as_ref().expect("the server lives in peace");
         let life = server.life.session.link().lives().ours;
-        // A cancel, its acknowledgement, or an end that would tell of a departure may be lost; and a
-        // server that dies before it was heard at all takes the acknowledgement with it. Then the
+        // A cancel, its acknowledgement, or an end that would tell of a departure may be lost; and
+        // a server that dies before it was heard at all takes the acknowledgement with it. Then the
         // bound of the cancel ends the wait.
         let certain = lossless && stable && immortal;
         assert!(client.cancels.is_empty() || !certain, "nobody acknowledges a cancel");

@@ -56,8 +56,8 @@ impl Course {
         sent.fate = fate;
     }
 
-    /// This has come, or the end: it must be the next that was sent. Items are numbered, so that none
-    /// is missing even where bytes are lost.
+    /// This has come, or the end: it must be the next that was sent. Items are numbered, so that
+    /// none is missing even where bytes are lost.
     pub(super) fn take(&mut self, came: Option<&[u8]>, content: impl Fn(usize, usize) -> Vec<u8>) {
         while let Some(sent) = self.sent.get_mut(self.next) {
             let number = self.next;

@@ -11,9 +11,9 @@
 //! wrong at any of them: then a step writes one byte, and the other side reads each as it comes
 //! from any of them on, or none before the last.
 //!
-//! Some 22,000 states are found, by which 13 million orders lead from the call to its end: 5 million
-//! of the call alone, 1 million with a cancel, 4.7 million with the end of the client, 2.6 million
-//! byte by byte. The tests print how many.
+//! Some 22,000 states are found, by which 13 million orders lead from the call to its end: 5
+//! million of the call alone, 1 million with a cancel, 4.7 million with the end of the client, 2.6
+//! million byte by byte. The tests print how many.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -226,8 +226,8 @@ impl Ledger {
         self.present = 0;
     }
 
-    /// A request is what was asked, in time, for the first time, or for the first time in this life of
-    /// the server where it may be put again, and its caller was not told that it never would be.
+    /// A request is what was asked, in time, for the first time, or for the first time in this life
+    /// of the server where it may be put again, and its caller was not told that it never would be.
     pub(super) fn handed_out(&mut self, asked: &Asked, life: u64, now: Instant) -> Serial {
         self.counts.handed_out += 1;
         let first = *self.first.get(&asked.caller.life()).expect("a client that nobody is");
@@ -527,8 +527,8 @@ impl Ledger {
         record.promise.is_none() && self.evicted.contains(&(record.life, record.caller))
     }
 
-    /// Whether a server has let this call down: nothing may come of it before its deadline. Refusals
-    /// among them, of which a server gives up those that would pile up.
+    /// Whether a server has let this call down: nothing may come of it before its deadline.
+    /// Refusals among them, of which a server gives up those that would pile up.
     pub(super) fn is_forsaken(&self, serial: Serial) -> bool {
         let record = &self.calls[serial as usize];
         let refused = record.told == Some(Told::Refusal) || record.size > self.limit;

@@ -26,8 +26,8 @@
 //! FIFOWIRE_SEED=17 cargo test --lib simulation
 //! ```
 //!
-//! `FIFOWIRE_SEEDS` and `FIFOWIRE_STEPS` are how many seeds are run, from `FIFOWIRE_SEED` on, and how
-//! many actions each has. For an hour of seeds that nobody has seen before, with the actions
+//! `FIFOWIRE_SEEDS` and `FIFOWIRE_STEPS` are how many seeds are run, from `FIFOWIRE_SEED` on, and
+//! how many actions each has. For an hour of seeds that nobody has seen before, with the actions
 //! reached printed every ten seconds:
 //!
 //! ```sh

@@ -27,7 +27,8 @@ const LONGEST: Duration = Duration::from_millis(1000);
 const STREAMS: &[(Option<u32>, bool)] =
     &[(Some(1), false), (Some(10_000), false), (None, true), (Some(500), true)];
 
-/// Steps in a row in which nothing ends: a large message in tiny pieces over a small FIFO takes many.
+/// Steps in a row in which nothing ends: a large message in tiny pieces over a small FIFO takes
+/// many.
 const MOST_STEPS: u64 = 200_000;
 
 impl World {

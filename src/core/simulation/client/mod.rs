@@ -56,8 +56,8 @@ pub(super) struct Call {
     pub(super) visit: Visit<Calling>,
     /// None for a ping.
     pub(super) serial: Option<Serial>,
-    /// What is done with its streams; then nobody waits for the call as such before there is nothing
-    /// else to wait for.
+    /// What is done with its streams; then nobody waits for the call as such before there is
+    /// nothing else to wait for.
     pub(super) stream: Option<Stream>,
 }
 
@@ -430,8 +430,8 @@ impl Client {
         calls.iter().map(|call| call.visit.key).filter(|key| session.is_written(*key)).collect()
     }
 
-    /// With its server, or with a life of its client, a call ends, unless it was still to be written
-    /// to the next.
+    /// With its server, or with a life of its client, a call ends, unless it was still to be
+    /// written to the next.
     fn check_ends(&self, written: &[Key]) {
         let session = &self.life.session;
         let mut written = written.iter();

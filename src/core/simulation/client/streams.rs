@@ -350,8 +350,8 @@ impl Client {
         }
     }
 
-    /// The wait of somebody fails who sends a part or takes a reply, and with it the call; `Err` where
-    /// nobody does.
+    /// The wait of somebody fails who sends a part or takes a reply, and with it the call; `Err`
+    /// where nobody does.
     pub(super) fn fail_stream(
         &mut self,
         call: &mut Call,

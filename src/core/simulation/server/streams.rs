@@ -153,8 +153,8 @@ impl Server {
         self.whole.remove(&serial);
     }
 
-    /// Does at once what there is to do of a request that carries streams, and what ends it; answers
-    /// whether there was anything.
+    /// Does at once what there is to do of a request that carries streams, and what ends it;
+    /// answers whether there was anything.
     pub(in crate::core::simulation) fn tend(
         &mut self,
         at: usize,
