@@ -249,14 +249,24 @@ impl ClientObserver {
         happened.all = happened.all.and(inbox.take_causes());
         // What was left unheard counts as read once it is looked at.
         happened.all_if(Cause::Read, inbox.unread() > 0);
+        let mut lost = Vec::new();
         for Came { verb, key, to_us, .. } in inbox.take_came() {
             happened.all_if(Cause::Heard, to_us);
             self.lives.hear(verb, key.0, &mut happened);
             match verb {
                 Verb::Cancelled => happened.to(key.1, Cause::Acknowledged),
-                Verb::Item | Verb::Credit => happened.to(key.1, Cause::Flowed),
+                Verb::Item => {
+                    happened.to(key.1, Cause::Flowed);
+                    // One that is lost is an answer, also to a call that is being cancelled.
+                    lost.push(key.1);
+                }
+                Verb::Credit => happened.to(key.1, Cause::Flowed),
                 _ => happened.to(key.1, Cause::Answered),
             }
+        }
+        let crossed = |id: &u64| session.is_answered(*id) && session.is_cancelling(*id);
+        for id in lost.into_iter().filter(crossed) {
+            happened.to(id, Cause::Answered);
         }
         let (calls, places) = (session.call_states(), session.place_states());
         if session.has_ended() {
