@@ -7,6 +7,7 @@ use crate::core::calls::{Answer, CallId};
 use crate::core::closing::Stage;
 use crate::core::event::Verb;
 use crate::core::model::{Call, ClientClosing, Place};
+use crate::error::ErrorKind;
 use crate::pipe::{Opener, Sink, Source};
 
 impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
@@ -105,6 +106,8 @@ impl<R: Opener<End: Source>, W: Opener<End: Sink>> Caller<R, W> {
         let state = |id, ticket, answer: Option<&Answer>| match answer {
             Some(_) if self.cancels.awaits(id) => Call::Crossed,
             Some(Answer::Event(_) | Answer::Written) => Call::Answered,
+            // What tells of an item that is lost is an answer of the server's.
+            Some(Answer::Without(ErrorKind::Torn, _)) => Call::Answered,
             Some(Answer::Without(..)) => Call::Ended,
             None if self.cancels.awaits(id) => Call::Cancelling,
             None if self.calls.is_acknowledged(id) => Call::Streaming,

@@ -49,13 +49,7 @@ impl State for Call {
         row(&[Self::Begun], Cause::Accepted, Self::Answered, "nobody is to answer a notification"),
         row(&[Self::Written], Cause::Flowed, Self::Streaming, ""),
         row(&[Self::Streaming], Cause::Answered, Self::Answered, ""),
-        row(
-            &[Self::Written, Self::Streaming],
-            Cause::Answered,
-            Self::Ended,
-            "an item of it is lost",
-        ),
-        row(&[Self::Streaming], Cause::Flowed, Self::Ended, "an item of it is lost"),
+        row(&[Self::Streaming], Cause::Flowed, Self::Answered, "an item of it is lost"),
         row(
             &[Self::Begun],
             Cause::Answered,
