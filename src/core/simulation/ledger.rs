@@ -273,7 +273,9 @@ impl Ledger {
         let (limit, record) = (self.limit, &mut self.calls[serial as usize]);
         let Err(error) = outcome else { return record.written = true };
         assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
-        let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted(limit);
+        // A client that misses an item has the others stopped.
+        let stopped = record.is_unwanted(limit) || !self.reliable;
+        let unwanted = error.kind() != ErrorKind::Cancelled || stopped;
         assert!(unwanted, "nobody had {serial} stopped: {error}");
         let here = error.kind() == ErrorKind::PeerClosed && record.caller == self.present;
         assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
@@ -411,7 +413,9 @@ impl Ledger {
             return record.items.end(number, courses::Fate::Written);
         };
         assert_eq!(error.fate(), Some(Fate::NotSent), "{error}");
-        let unwanted = error.kind() != ErrorKind::Cancelled || record.is_unwanted(limit);
+        // A client that misses an item has the others stopped.
+        let stopped = record.is_unwanted(limit) || !self.reliable;
+        let unwanted = error.kind() != ErrorKind::Cancelled || stopped;
         assert!(unwanted, "nobody had {serial} stopped: {error}");
         let here = error.kind() == ErrorKind::PeerClosed && record.caller == self.present;
         assert!(!here || !self.reliable, "the client of {serial} is here: {error}");
