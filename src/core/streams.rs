@@ -21,7 +21,7 @@ pub(crate) const ITEM_COST: usize = 64;
 pub(crate) const MAX_CHUNK: usize = 16 * 1024;
 
 /// The room for items unless told otherwise. With the one item beyond, a payload that nobody reads
-/// for a while still fits into a pipe of the usual 64 KiB, and holds up no other call.
+/// for a while still fits into a pipe of the usual 64 KiB, and keeps no other reply from coming.
 pub(crate) const WINDOW: usize = 32 * 1024;
 
 /// Bytes in front of an item: its number, counted from zero. The end has one too.

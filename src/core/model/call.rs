@@ -26,7 +26,7 @@ impl State for Call {
         (Self::Queued, "no byte of its request is written"),
         (Self::Begun, "some of its request is written"),
         (Self::Written, "all of its request is written"),
-        (Self::Streaming, "the server speaks of its streams, and has not answered"),
+        (Self::Streaming, "an item of it has come, and it is not answered"),
         (Self::Cancelling, "it is cancelled, and the server has not said so yet"),
         (Self::Crossed, "it is answered, and its cancel is not"),
         (Self::Answered, "the server has answered, and its owner has not looked"),
